@@ -1,0 +1,1 @@
+"""What things are: the types every other package speaks in. No I/O, no clock, no logging."""
