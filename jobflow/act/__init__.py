@@ -1,0 +1,1 @@
+"""Make it so: carry out a plan against the API server."""

@@ -1,0 +1,118 @@
+"""Carry out a flow's plan: creates and deletes side by side, then the status, then the events.
+
+In: the snapshot's flow, its plan, what is remembered of the flow. Out: an Outcome. A pass that created children
+does not write the status: the watch brings them back, and the pass after that writes what is then seen, so that
+the status tells of children that exist and costs one write a level.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from jobflow.act.children import Created, Refused, create_child, delete_child
+from jobflow.act.memory import FlowMemory
+from jobflow.act.outcome import Again, Done, Outcome
+from jobflow.act.status import write_status
+from jobflow.api.metadata import ObjectMeta, ObjectReference
+from jobflow.api.resources import JOB_FLOW
+from jobflow.api.status import JobFlowStatus
+from jobflow.cache.expectations import Expectations
+from jobflow.clock import Clock
+from jobflow.kube.client import Client
+from jobflow.kube.events import EventRecorder
+from jobflow.reconcile.plan import CreateChild, DeleteChild, EmitEvent, Plan
+from jobflow.reconcile.snapshot import Flow
+
+NAMED_CHILDREN = 10  # in one Created event; a step of a thousand items must not fill a screen
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class FlowActor:
+    """Executes plans of flows."""
+
+    client: Client
+    clock: Clock
+    recorder: EventRecorder
+    expectations: Expectations
+
+    async def execute(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
+        """Make it so. Raises ApiError where a call failed that says nothing about the plan."""
+        created = await self._creates_and_deletes(flow, plan, memory)
+        if created:
+            self._tell_created(flow, created)
+            return Done()
+        if plan.creates:
+            return Again()
+        if plan.status is None:
+            memory.unwritten_since = None
+            return Done(self._seconds_until(plan))
+        wait = self._wait_for_company(plan, memory)
+        if wait > 0:
+            return Done(_earliest(wait, self._seconds_until(plan)))
+        await self._write(flow, plan.status)
+        memory.unwritten_since = None
+        for event in plan.events:
+            self._emit(flow, event)
+        return Done(self._seconds_until(plan))
+
+    async def _creates_and_deletes(self, flow: Flow, plan: Plan, memory: FlowMemory) -> list[str]:
+        """Names of the children that were created. All calls end before one's error is raised."""
+        calls = [self._create(flow, wanted, memory) for wanted in plan.creates]
+        calls += [self._delete(flow, wanted) for wanted in plan.deletes]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if isinstance(result, str)]
+
+    async def _create(self, flow: Flow, wanted: CreateChild, memory: FlowMemory) -> str | None:
+        match await create_child(self.client, flow, wanted):
+            case Created(uid):
+                memory.accepted(wanted.name)
+                self.expectations.created(flow.uid, uid, self.clock.monotonic())
+                log.info("child created", step=wanted.node.step, job=wanted.name, because=wanted.reason)
+                return wanted.name
+            case Refused(reason, message, final):
+                memory.refused(wanted.name, wanted.basis, reason, message, final, self.clock.now())
+                log.warning("child refused", step=wanted.node.step, job=wanted.name, reason=reason, message=message)
+                return None
+
+    async def _delete(self, flow: Flow, wanted: DeleteChild) -> None:
+        if await delete_child(self.client, flow, wanted):
+            self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())
+            log.info("child deleted", job=wanted.name, because=wanted.reason)
+
+    async def _write(self, flow: Flow, status: JobFlowStatus) -> None:
+        identity = ObjectMeta(flow.name, flow.namespace, flow.uid, flow.resource_version)
+        version = await write_status(self.client, JOB_FLOW, identity, status)
+        self.expectations.wrote_status(flow.uid, version, self.clock.monotonic())
+        log.info("status written", phase=status.state.phase, progress=status.progress, reason=status.state.reason)
+
+    def _wait_for_company(self, plan: Plan, memory: FlowMemory) -> float:
+        now = self.clock.monotonic()
+        if memory.unwritten_since is None:
+            memory.unwritten_since = now
+        return memory.unwritten_since + plan.status_within - now
+
+    def _seconds_until(self, plan: Plan) -> float | None:
+        if plan.wake_at is None:
+            return None
+        return max((plan.wake_at - self.clock.now()).total_seconds(), 0.0)
+
+    def _tell_created(self, flow: Flow, created: list[str]) -> None:
+        shown = ", ".join(created[:NAMED_CHILDREN])
+        more = f" and {len(created) - NAMED_CHILDREN} more" if len(created) > NAMED_CHILDREN else ""
+        self._emit(flow, EmitEvent("Normal", "Created", f"created Job {shown}{more}"))
+
+    def _emit(self, flow: Flow, event: EmitEvent) -> None:
+        about = ObjectReference(JOB_FLOW, flow.namespace, flow.name, flow.uid)
+        self.recorder.emit(about, event.type, event.reason, event.message)
+
+
+def _earliest(first: float, second: float | None) -> float:
+    return first if second is None else min(first, second)

@@ -1,0 +1,1 @@
+"""What we know: objects by key, indexes by owner and by template, and our own writes not yet seen."""

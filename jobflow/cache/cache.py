@@ -1,0 +1,55 @@
+"""Cache: what the controller knows, in one place: flows, templates, children, expectations.
+
+In: the reflectors of three kinds, each through its sink. Out: look-ups for snapshots, and the keys that a change makes
+due, told to `on_due` by the rules of the listener it is given (`jobflow.work.route`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jobflow.api.children import ChildView
+from jobflow.api.objects import FlowView, TemplateView
+from jobflow.cache.children import Children
+from jobflow.cache.expectations import Expectations
+from jobflow.cache.store import Store
+
+
+class Listener(Protocol):
+    """Who is told of changes; None stands for an object that was not there, or is no longer."""
+
+    def flow_changed(self, old: FlowView | None, new: FlowView | None) -> None:
+        """A JobFlow came, changed or went."""
+
+    def template_changed(self, old: TemplateView | None, new: TemplateView | None) -> None:
+        """A JobTemplate came, changed or went."""
+
+    def child_changed(self, old: ChildView | None, new: ChildView | None) -> None:
+        """A child came, changed or went."""
+
+
+class Cache:
+    """Everything known of the cluster."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.flows = Store[tuple[str, str], FlowView](
+            key=lambda flow: (flow.namespace, flow.name),
+            version=lambda flow: f"{flow.uid}/{flow.resource_version}",
+            on_change=self._flow_changed,
+        )
+        self.templates = Store[tuple[str, str], TemplateView](
+            key=lambda template: (template.namespace, template.name),
+            version=lambda template: f"{template.uid}/{template.resource_version}",
+            on_change=listener.template_changed,
+        )
+        self.children = Children(listener.child_changed)
+        self.expectations = Expectations(self.children)
+        self._listener = listener
+
+    def _flow_changed(self, old: FlowView | None, new: FlowView | None) -> None:
+        if old is not None and (new is None or new.uid != old.uid):
+            self.children.forget(old.uid)
+            self.expectations.forget(old.uid)
+        if new is not None:
+            self.children.settle(new.uid, new.status)
+        self._listener.flow_changed(old, new)

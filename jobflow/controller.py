@@ -1,0 +1,110 @@
+"""The loop: take a key, snapshot, reconcile, act, done. Read this first.
+
+    API server --watch--> kube --> cache --> work (queue) --> here --> reconcile (pure) --> act --> API server
+
+In: keys from the queue, as many at once as there are workers, each key in one hand at a time. Out: writes to the API
+server, and the key back on the queue when time, a failure or something learned asks for it. What changes in the
+cluster puts keys on the queue by `jobflow.work.route`; nothing polls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from jobflow.act.flow import FlowActor
+from jobflow.act.outcome import Again, Done, Outcome, Retry
+from jobflow.act.status import write_status
+from jobflow.api.metadata import ObjectMeta
+from jobflow.api.names import owner_text
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.cache.cache import Cache
+from jobflow.kube.client import Client
+from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.reconcile.flow import reconcile_flow
+from jobflow.reconcile.template import reconcile_template
+from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable
+from jobflow.work.interests import Interests
+from jobflow.work.queue import QueueClosed, WorkQueue
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Controller:
+    """Workers over one queue."""
+
+    client: Client
+    cache: Cache
+    queue: WorkQueue[Key]
+    interests: Interests
+    snapshots: Snapshots
+    actor: FlowActor
+
+    async def work(self) -> None:
+        """One worker: handle keys until the queue is closed."""
+        while True:
+            try:
+                key = await self.queue.get()
+            except QueueClosed:
+                return
+            try:
+                with structlog.contextvars.bound_contextvars(kind=key.kind, flow=f"{key.namespace}/{key.name}"):
+                    self._settle(key, await self._handle(key))
+            finally:
+                self.queue.done(key)
+
+    async def _handle(self, key: Key) -> Outcome:
+        try:
+            return await (self._flow(key) if key.kind == JOB_FLOW.kind else self._template(key))
+        except NotFound as error:
+            log.debug("gone while it was handled", error=error.message)
+            return Retry(error)
+        except Conflict as error:
+            log.debug("somebody wrote first", error=error.message)
+            return Retry(error)
+        except ApiError as error:
+            log.warning("the API server did not do it", error=error.message, status=error.status)
+            return Retry(error, error.retry_after or 0.0)
+        except Exception as error:  # a bug of ours must not cost the key, nor the worker
+            log.exception("reconcile failed")
+            return Retry(error)
+
+    async def _flow(self, key: Key) -> Outcome:
+        match self.snapshots.take(key):
+            case Taken(snapshot, memory):
+                plan = reconcile_flow(snapshot)
+                self.interests.set(key, plan.awaits)
+                return await self.actor.execute(snapshot.flow, plan, memory)
+            case Behind(seconds):
+                return Done(seconds)
+            case Unreadable(problem):
+                log.error("left alone: what it has run is not known", problem=problem)
+                return Done()
+            case Absent():
+                self.interests.set(key, frozenset())
+                return Done()
+
+    async def _template(self, key: Key) -> Outcome:
+        template = self.cache.templates.get((key.namespace, key.name))
+        if template is None:
+            return Done()
+        children = self.cache.children.of_template(owner_text(key.namespace, key.name))
+        status = reconcile_template(child for child in children if child.namespace == key.namespace)
+        if status != template.status:
+            identity = ObjectMeta(template.name, template.namespace, template.uid, template.resource_version)
+            await write_status(self.client, JOB_TEMPLATE, identity, status)
+        return Done()
+
+    def _settle(self, key: Key, outcome: Outcome) -> None:
+        match outcome:
+            case Done(again_in):
+                self.queue.forget(key)
+                if again_in is not None:
+                    self.queue.add_after(key, again_in)
+            case Again():
+                self.queue.add(key)
+            case Retry(error, at_least):
+                seconds = self.queue.retry(key, at_least)
+                log.debug("will be tried again", seconds=round(seconds, 2), error=str(error))

@@ -1,0 +1,1 @@
+"""What a workload is: one row a kind, and how its status reads as a ChildView."""

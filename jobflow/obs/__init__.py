@@ -1,0 +1,1 @@
+"""What operators see: logs; later metrics, health and traces."""

@@ -1,0 +1,92 @@
+"""Child: the Job that a step's template becomes.
+
+In: a flow, a node of its graph and the step's template. Out: the body to create. The template's spec is taken as it
+is, save `ttlSecondsAfterFinished`: Volcano would delete a finished Job before its result is committed, so the time
+is kept in an annotation and we delete the Job ourselves (`ttl.py`). The template's own labels and annotations
+are not copied, as upstream.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jobflow.api import names
+from jobflow.api.children import Node
+from jobflow.api.objects import TemplateView
+from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
+from jobflow.reconcile.snapshot import Flow
+
+
+def child_basis(flow: Flow, template: TemplateView) -> str:
+    """What a child's body is made from; while it is the same, so is the body."""
+    return f"{template.uid}/{template.generation}/{flow.generation}"
+
+
+def child_name(flow: Flow, node: Node, spec: dict[str, Any]) -> str:
+    """The child's name, cut where its pods' names would not fit. Raises names.NameTooLong."""
+    tasks = spec.get("tasks") or []
+    suffix = names.pod_suffix_length(
+        [task.get("name") or f"default{index}" for index, task in enumerate(tasks)],
+        [task.get("replicas", 1) for task in tasks],
+    )
+    return names.child_name(flow.name, node.step, node.item, node.attempt, suffix)
+
+
+def template_spec(template: TemplateView) -> dict[str, Any]:
+    """The template's spec, as a tree of its own that may be changed."""
+    spec: dict[str, Any] = msgspec.json.decode(template.spec)
+    return spec
+
+
+def child_body(flow: Flow, node: Node, name: str, template: TemplateView) -> dict[str, Any]:
+    """The Job to create for `node`, called `name`."""
+    spec = template_spec(template)
+    ttl = spec.pop("ttlSecondsAfterFinished", None)
+    return {
+        "apiVersion": VOLCANO_JOB.api_version,
+        "kind": VOLCANO_JOB.kind,
+        "metadata": {
+            "name": name,
+            "namespace": flow.namespace,
+            "labels": _labels(flow, node, template),
+            "annotations": _annotations(flow, node, template, ttl),
+            "ownerReferences": [
+                {
+                    "apiVersion": JOB_FLOW.api_version,
+                    "kind": JOB_FLOW.kind,
+                    "name": flow.name,
+                    "uid": flow.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": spec,
+    }
+
+
+def _labels(flow: Flow, node: Node, template: TemplateView) -> dict[str, str]:
+    whole = {
+        names.CREATED_BY_JOB_FLOW: names.owner_text(flow.namespace, flow.name),
+        names.CREATED_BY_JOB_TEMPLATE: names.owner_text(template.namespace, template.name),
+        names.FLOW_NAME: flow.name,
+        names.STEP_NAME: node.step,
+    }
+    return {key: names.label_value(value) for key, value in whole.items()}
+
+
+def _annotations(flow: Flow, node: Node, template: TemplateView, ttl: int | None) -> dict[str, str]:
+    annotations = {
+        names.CREATED_BY_JOB_FLOW: names.owner_text(flow.namespace, flow.name),
+        names.CREATED_BY_JOB_TEMPLATE: names.owner_text(template.namespace, template.name),
+        names.STEP_NAME: node.step,
+        names.ATTEMPT: str(node.attempt),
+        names.TEMPLATE_GENERATION: str(template.generation),
+    }
+    if node.item is not None:
+        annotations[names.ITEM] = str(node.item)
+    if ttl is not None:
+        annotations[names.OWNED_TTL] = str(ttl)
+    return annotations

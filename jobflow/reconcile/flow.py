@@ -1,0 +1,158 @@
+"""`reconcile_flow`: from a snapshot of one flow to a plan. The policies' order is this file; each has its own.
+
+    observe -> gate -> start -> outcome -> status -> deletions -> urgency, events
+
+In: a Snapshot. Out: a Plan. Pure: no clock, no I/O, no logging; the same snapshot gives the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from msgspec import structs
+
+from jobflow.api.resources import Key
+from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
+from jobflow.reconcile.events import events
+from jobflow.reconcile.gate import Closed, Never, Open, gate
+from jobflow.reconcile.graph import Graph, Step, graph_of
+from jobflow.reconcile.observe import Standing, observe
+from jobflow.reconcile.phase import FINAL_PHASES, flow_state, outcome
+from jobflow.reconcile.plan import CreateChild, Plan
+from jobflow.reconcile.retain import deletions
+from jobflow.reconcile.snapshot import Flow, Snapshot
+from jobflow.reconcile.start import Held, Impossible, Ready, start
+from jobflow.reconcile.status import build_status
+from jobflow.reconcile.urgency import status_within
+
+
+@dataclass
+class Advance:
+    """Where the steps stand once gates and starts were asked, and what came of it."""
+
+    standings: dict[str, Standing]
+    creates: list[CreateChild] = field(default_factory=list)
+    retries: list[datetime] = field(default_factory=list)
+    awaits: set[Key] = field(default_factory=set)
+
+
+def reconcile_flow(snapshot: Snapshot) -> Plan:
+    """What should be done about the flow now."""
+    flow = snapshot.flow
+    if is_finished(flow.committed):
+        return _after_the_end(snapshot)
+    problem = spec_problem(flow)
+    graph = _committed_graph(flow.committed) if problem else flow.compiled.graph
+    advance = Advance(observe(snapshot, graph.steps))
+    if not problem and not flow.deleting:
+        _advance(snapshot, graph, advance)
+    decided = Outcome.FAILED if problem else outcome(advance.standings.values())
+    if decided is not None or flow.deleting:
+        advance = Advance(_close(advance.standings, decided))
+    state = flow_state(flow, advance.standings.values(), decided) if not problem else invalid_state(flow, problem)
+    return _plan(snapshot, advance, build_status(snapshot, advance.standings, state, decided))
+
+
+def is_finished(committed: JobFlowStatus) -> bool:
+    """The end is committed, by us or by another controller: such a status is never filled in afterwards."""
+    if committed.completionTime is not None:
+        return True
+    return committed.state.phase in FINAL_PHASES and not committed.flowStatuses and committed.outcome is None
+
+
+def spec_problem(flow: Flow) -> str:
+    """Why the spec cannot be run, or nothing."""
+    if flow.compiled.problems:
+        return "; ".join(f"{problem.path}: {problem.message}" for problem in flow.compiled.problems)
+    if flow.committed.specHash and flow.committed.specHash != flow.compiled.spec_hash:
+        return "spec.flows: steps and edges are frozen from the flow's creation; create another JobFlow instead"
+    return ""
+
+
+def invalid_state(flow: Flow, problem: str) -> FlowState:
+    """`status.state` of a flow whose spec cannot be run."""
+    if flow.deleting:
+        return flow_state(flow, (), None)
+    return FlowState(FlowPhase.FAILED, Reason.INVALID_SPEC, problem)
+
+
+def _advance(snapshot: Snapshot, graph: Graph, advance: Advance) -> None:
+    """Ask gate and start of each waiting step, targets first, so that one pass carries a loss to the last step."""
+    for step in graph.order:
+        standing = advance.standings[step.name]
+        if standing.phase is not StepPhase.WAITING:
+            continue
+        match Open() if standing.had_child else gate(step, advance.standings):
+            case Open():
+                advance.standings[step.name] = _start(snapshot, standing, advance)
+            case Closed(reason, message):
+                advance.standings[step.name] = replace(standing, reason=reason, message=message)
+            case Never(reason, message):
+                advance.standings[step.name] = replace(
+                    standing, phase=StepPhase.UNREACHABLE, reason=reason, message=message
+                )
+
+
+def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing:
+    match start(snapshot, standing):
+        case Ready(create):
+            advance.creates.append(create)
+            return replace(standing, reason=Reason.CREATING, message=f"Job {create.name} is being created")
+        case Held(reason, message, retry_at, awaits):
+            advance.retries += [retry_at] if retry_at else []
+            advance.awaits |= {awaits} if awaits else set()
+            return replace(standing, reason=reason, message=message)
+        case Impossible(reason, message):
+            return replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
+
+
+def _close(standings: dict[str, Standing], decided: Outcome | None) -> dict[str, Standing]:
+    """Once the end is decided nothing new starts: what still waits never will."""
+    if decided is None:
+        return standings
+    return {
+        name: standing
+        if standing.phase is not StepPhase.WAITING
+        else replace(
+            standing,
+            phase=StepPhase.UNREACHABLE,
+            reason=Reason.FLOW_FAILED,
+            message="another step failed before this one could start",
+        )
+        for name, standing in standings.items()
+    }
+
+
+def _plan(snapshot: Snapshot, advance: Advance, desired: JobFlowStatus) -> Plan:
+    committed = snapshot.flow.committed
+    leaving = deletions(snapshot)
+    changed = desired != committed
+    return Plan(
+        creates=tuple(advance.creates),
+        deletes=leaving.now,
+        status=desired if changed else None,
+        status_within=status_within(committed, desired) if changed else 0.0,
+        events=events(committed, desired) if changed else (),
+        wake_at=_earliest([*advance.retries, leaving.next_due]),
+        awaits=frozenset(advance.awaits),
+    )
+
+
+def _after_the_end(snapshot: Snapshot) -> Plan:
+    """Only retention goes on, and a later edit of a control field is acknowledged."""
+    flow, leaving = snapshot.flow, deletions(snapshot)
+    ours = flow.committed.observedGeneration > 0
+    stale = ours and flow.committed.observedGeneration != flow.generation
+    status = structs.replace(flow.committed, observedGeneration=flow.generation) if stale else None
+    return Plan(deletes=leaving.now, status=status, wake_at=leaving.next_due)
+
+
+def _committed_graph(committed: JobFlowStatus) -> Graph:
+    """The steps that are known to have existed, of a flow whose spec can no longer be read."""
+    return graph_of(Step(record.name, record.name) for record in committed.flowStatuses)
+
+
+def _earliest(times: Iterable[datetime | None]) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)

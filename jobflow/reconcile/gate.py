@@ -1,0 +1,58 @@
+"""Gate: may this step start now, as far as the steps it waits for are concerned?
+
+In: a step and where its targets stand. Out: Open, Closed(why) or Never(why). Called once per waiting step, targets
+first. All of `dependsOn.targets` must have succeeded; no targets means that it is open from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobflow.api.status import Reason, StepPhase
+from jobflow.reconcile.graph import Step
+from jobflow.reconcile.observe import Standing
+
+NAMED_TARGETS = 3  # as many as fit a line of `kubectl describe`; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The step may start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Not yet."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """It can no longer open."""
+
+    reason: Reason
+    message: str
+
+
+Gate = Open | Closed | Never
+
+
+def gate(step: Step, standings: Mapping[str, Standing]) -> Gate:
+    """Whether `step` may start, given where its targets stand."""
+    targets = [standings[name] for name in step.targets]
+    lost = [t for t in targets if t.phase in (StepPhase.FAILED, StepPhase.UNREACHABLE)]
+    if lost:
+        return Never(Reason.DEPENDENCY_FAILED, _tell("cannot start:", lost))
+    missing = [t for t in targets if t.phase is not StepPhase.SUCCEEDED]
+    if missing:
+        return Closed(Reason.DEPENDENCY, _tell("waits for", missing))
+    return Open()
+
+
+def _tell(beginning: str, targets: list[Standing]) -> str:
+    named = ", ".join(f"{t.step.name} ({t.phase})" for t in targets[:NAMED_TARGETS])
+    more = len(targets) - NAMED_TARGETS
+    return f"{beginning} {named}" + (f" and {more} more" if more > 0 else "")

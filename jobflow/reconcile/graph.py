@@ -1,0 +1,95 @@
+"""Graph: a flow's spec compiled to steps and edges.
+
+In: the spec as stored, as bytes. Out: a Compiled flow: its graph, its retain policy and what is wrong with it.
+Compiled once per (uid, generation). Every flow kind compiles to this graph, whose nodes are (step, item, attempt);
+a JobFlow's steps have one item and, so far, attempt 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import pydantic
+
+from jobflow.api.jobflow import FlowStep, JobFlowSpec, RetainPolicy
+from jobflow.api.validate import Problem, flow_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its name, the template it runs, the steps it waits for."""
+
+    name: str
+    template: str
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Steps in the order of the spec. `order` has every step after its targets."""
+
+    steps: tuple[Step, ...] = ()
+    order: tuple[Step, ...] = ()
+    by_name: Mapping[str, Step] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A spec, compiled. With problems its graph is empty: no step of an invalid flow starts."""
+
+    graph: Graph
+    retain: RetainPolicy
+    spec_hash: str
+    problems: tuple[Problem, ...] = ()
+
+
+def compile_flow(name: str, spec: bytes) -> Compiled:
+    """Parse, check and compile the spec of the flow called `name`."""
+    try:
+        parsed = JobFlowSpec.model_validate_json(spec)
+    except pydantic.ValidationError as error:
+        problems = tuple(Problem(_path(detail["loc"]), detail["msg"]) for detail in error.errors())
+        return Compiled(Graph(), RetainPolicy.RETAIN, hash_of_bytes(spec), problems)
+    problems = tuple(flow_problems(parsed, name))
+    graph = Graph() if problems else graph_of(Step(s.name, s.name, s.targets) for s in parsed.flows)
+    return Compiled(graph, parsed.retain_policy or RetainPolicy.RETAIN, hash_of(parsed.flows), problems)
+
+
+def graph_of(steps: Iterable[Step]) -> Graph:
+    """The graph of steps that are known to be unique and without cycles."""
+    in_spec_order = tuple(steps)
+    by_name = {step.name: step for step in in_spec_order}
+    return Graph(in_spec_order, _topological(in_spec_order, by_name), by_name)
+
+
+def hash_of(steps: Iterable[FlowStep]) -> str:
+    """A hash of what is frozen from the flow's creation: step names, in order, and their edges."""
+    frozen = [(step.name, sorted(step.targets)) for step in steps]
+    return hash_of_bytes(msgspec.json.encode(frozen))
+
+
+def hash_of_bytes(data: bytes) -> str:
+    """The first 16 hex digits of the data's SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _topological(steps: tuple[Step, ...], by_name: Mapping[str, Step]) -> tuple[Step, ...]:
+    open_targets = {step.name: len(step.targets) for step in steps}
+    dependents: dict[str, list[str]] = {step.name: [] for step in steps}
+    for step in steps:
+        for target in step.targets:
+            dependents[target].append(step.name)
+    ready = [step.name for step in steps if not step.targets]
+    for name in ready:  # grows while it is walked
+        for dependent in dependents[name]:
+            open_targets[dependent] -= 1
+            if not open_targets[dependent]:
+                ready.append(dependent)
+    return tuple(by_name[name] for name in ready)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

@@ -1,0 +1,145 @@
+"""Observe: where does each step stand, by its child and by what is committed?
+
+In: a snapshot and the steps. Out: a Standing per step; one that has not started, or whose unfinished child was
+deleted by a stranger, stands at Waiting, and the gate and the start decide what becomes of it.
+Rules: a result that is committed stands for ever, whatever becomes of its child; a child that vanished counts in its
+last state; identity is the owner's UID plus the node, never the name alone (except that a child which names no
+step, made by upstream's controller, is recognised by upstream's name).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from jobflow.api.children import ChildPhase, ChildView
+from jobflow.api.status import FlowStatus, JobFlowStatus, JobStatus, Reason, StepPhase
+from jobflow.reconcile.graph import Step
+from jobflow.reconcile.snapshot import Flow, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one step stands. `child` is what it was read from: live, or vanished in its last state."""
+
+    step: Step
+    phase: StepPhase
+    reason: str = ""
+    message: str = ""
+    child: ChildView | None = None
+    record: FlowStatus | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Its result is committed: nothing about it changes any more."""
+        return self.record is not None and self.record.phase.settled
+
+    @property
+    def had_child(self) -> bool:
+        """A child of it exists or has existed."""
+        return self.child is not None or (self.record is not None and self.record.jobName != "")
+
+
+STEP_PHASES = {
+    ChildPhase.PENDING: StepPhase.PENDING,
+    ChildPhase.RUNNING: StepPhase.RUNNING,
+    ChildPhase.SUCCEEDED: StepPhase.SUCCEEDED,
+    ChildPhase.FAILED: StepPhase.FAILED,
+    ChildPhase.UNKNOWN: StepPhase.RUNNING,  # a phase of a newer Volcano: wait, it is live as far as we know
+}
+
+FAILURES = {"Terminated": Reason.JOB_TERMINATED, "Aborted": Reason.JOB_ABORTED}
+
+UPSTREAM_RESULTS = {
+    "Completed": StepPhase.SUCCEEDED,
+    "Failed": StepPhase.FAILED,
+    "Terminated": StepPhase.FAILED,
+    "Aborted": StepPhase.FAILED,
+}
+
+
+def observe(snapshot: Snapshot, steps: Iterable[Step]) -> dict[str, Standing]:
+    """Where each step stands, before any gate is asked."""
+    records = _records(snapshot.flow)
+    children = _by_step(snapshot.flow, snapshot.children)
+    vanished = _by_step(snapshot.flow, snapshot.vanished)
+    return {
+        step.name: _standing(step, records.get(step.name), children[step.name], vanished[step.name]) for step in steps
+    }
+
+
+def of_child(step: Step, record: FlowStatus | None, child: ChildView) -> Standing:
+    """The standing that a child's own phase gives its step."""
+    phase = STEP_PHASES[child.phase]
+    reason, message = "", ""
+    if phase is StepPhase.FAILED:
+        reason = FAILURES.get(child.state, Reason.JOB_FAILED)
+        message = f"Job {child.name} is {child.state}"
+        if child.failed_pods:
+            message += f": {child.failed_pods} of {child.pods} pods failed"
+    elif child.phase is ChildPhase.UNKNOWN:
+        message = f"Job {child.name} is in phase {child.state}, which is not known here"
+    elif child.deleting and phase.live:
+        message = f"Job {child.name} is being deleted"
+    return Standing(step, phase, reason, message, child, record)
+
+
+def _standing(step: Step, record: FlowStatus | None, children: list[ChildView], vanished: list[ChildView]) -> Standing:
+    child = _current(record, children)
+    if record is not None and record.phase.settled:
+        return Standing(step, record.phase, record.reason, record.message, child, record)
+    if child is not None:
+        return of_child(step, record, child)
+    gone = _current(record, vanished)
+    if gone is not None and gone.phase.terminal:
+        return of_child(step, record, gone)
+    return Standing(step, StepPhase.WAITING, child=None, record=record)
+
+
+def _current(record: FlowStatus | None, children: list[ChildView]) -> ChildView | None:
+    """The one that is committed as the step's child; else the oldest, so that every reader picks the same."""
+    if not children:
+        return None
+    committed = record.jobUID if record else ""
+    return min(children, key=lambda child: (child.uid != committed, child.created, child.uid))
+
+
+def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list[ChildView]]:
+    found: defaultdict[str, list[ChildView]] = defaultdict(list)
+    prefix = f"{flow.name}-"
+    for child in children:
+        if child.flow_uid != flow.uid:
+            continue
+        step = child.node.step if child.node else child.name.removeprefix(prefix)
+        found[step].append(child)
+    return found
+
+
+def _records(flow: Flow) -> Mapping[str, FlowStatus]:
+    """What is committed of each step: ours, else what upstream's jobStatusList tells of its Job."""
+    committed = flow.committed
+    records = _upstream_records(flow, committed) if not committed.flowStatuses else {}
+    return records | {record.name: record for record in committed.flowStatuses}
+
+
+def _upstream_records(flow: Flow, committed: JobFlowStatus) -> dict[str, FlowStatus]:
+    prefix = f"{flow.name}-"
+    return {
+        entry.name.removeprefix(prefix): _upstream_record(entry.name.removeprefix(prefix), entry)
+        for entry in committed.jobStatusList
+        if entry.name.startswith(prefix)
+    }
+
+
+def _upstream_record(step: str, entry: JobStatus) -> FlowStatus:
+    phase = UPSTREAM_RESULTS.get(entry.state, StepPhase.PENDING)
+    reason = FAILURES.get(entry.state, Reason.JOB_FAILED) if phase is StepPhase.FAILED else ""
+    return FlowStatus(
+        name=step,
+        phase=phase,
+        reason=reason,
+        jobName=entry.name,
+        startTime=entry.startTimestamp,
+        completionTime=entry.endTimestamp if phase.settled else None,
+    )

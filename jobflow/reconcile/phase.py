@@ -1,0 +1,58 @@
+"""Phase: how a flow stands as a whole, and whether its end is decided.
+
+In: where its steps stand. Out: the outcome (None while open) and `status.state`. Rules: a failed step decides
+Failed at once, and what runs beside it finishes and is still observed; all steps succeeded decides Succeeded, so
+a flow without steps succeeds at once; a flow is Pending until a child of it has run (upstream); a flow that is
+being deleted is Terminating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from jobflow.api.status import FlowPhase, FlowState, Outcome, Reason, StepPhase
+from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.snapshot import Flow
+
+FINAL_PHASES = frozenset({FlowPhase.SUCCEED, FlowPhase.FAILED})
+
+# What a user has to do something about; a step that merely waits its turn is no reason of the flow.
+TELLING = frozenset(
+    {
+        Reason.TEMPLATE_NOT_FOUND,
+        Reason.CHILD_REJECTED,
+        Reason.NAME_CONFLICT,
+        Reason.PREVIOUS_CHILD_TERMINATING,
+    }
+)
+
+
+def outcome(standings: Collection[Standing]) -> Outcome | None:
+    """How the flow ended, as soon as that is decided."""
+    if any(standing.phase is StepPhase.FAILED for standing in standings):
+        return Outcome.FAILED
+    if all(standing.phase is StepPhase.SUCCEEDED for standing in standings):
+        return Outcome.SUCCEEDED
+    return None
+
+
+def flow_state(flow: Flow, standings: Collection[Standing], decided: Outcome | None) -> FlowState:
+    """`status.state`: phase, reason and message."""
+    if flow.deleting:
+        return FlowState(FlowPhase.TERMINATING, message="the JobFlow is being deleted")
+    if decided is Outcome.SUCCEEDED:
+        return FlowState(FlowPhase.SUCCEED)
+    if decided is Outcome.FAILED:
+        failed = next(standing for standing in standings if standing.phase is StepPhase.FAILED)
+        return FlowState(FlowPhase.FAILED, Reason.STEP_FAILED, f"step {failed.step.name}: {failed.message}")
+    phase = FlowPhase.RUNNING if _has_run(flow, standings) else FlowPhase.PENDING
+    told = next((standing for standing in standings if standing.reason in TELLING), None)
+    if told is None:
+        return FlowState(phase)
+    return FlowState(phase, told.reason, f"step {told.step.name}: {told.message}")
+
+
+def _has_run(flow: Flow, standings: Collection[Standing]) -> bool:
+    if flow.committed.state.phase is FlowPhase.RUNNING:
+        return True
+    return any(standing.phase in (StepPhase.RUNNING, StepPhase.SUCCEEDED) for standing in standings)

@@ -1,0 +1,64 @@
+"""Plan: what should be done about a flow now.
+
+In: made by `flow.py`, which asks every policy. Out: children to create or delete, the whole status as it should be,
+how long its write may wait, when to look again, and what change elsewhere would matter. Nothing here does
+anything: `jobflow.act` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobflow.api.children import Node
+from jobflow.api.resources import Key
+from jobflow.api.status import JobFlowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class CreateChild:
+    """Create one child. `verify` asks for a live look at the flow first: the node had a child before."""
+
+    node: Node
+    name: str
+    body: Mapping[str, Any]
+    basis: str
+    reason: str
+    verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Delete one child, by UID."""
+
+    name: str
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmitEvent:
+    """Tell users, once the status that it is about is committed."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should be done, in this order: creates and deletes, then the status, then the events.
+
+    `status` is None where the committed one stands. `status_within` is how many seconds its write may wait for
+    company. `wake_at` is when time alone will change the plan. `awaits` are objects whose change will.
+    """
+
+    creates: tuple[CreateChild, ...] = ()
+    deletes: tuple[DeleteChild, ...] = ()
+    status: JobFlowStatus | None = None
+    status_within: float = 0.0
+    events: tuple[EmitEvent, ...] = ()
+    wake_at: datetime | None = None
+    awaits: frozenset[Key] = frozenset()

@@ -1,0 +1,50 @@
+"""Retain: which children are deleted, and when.
+
+In: the committed status, the children that exist, the time. Out: deletions, and when the next falls due.
+Two policies: `jobRetainPolicy: delete` deletes all children once the flow's success is committed (as upstream: the
+Jobs of a failed flow are evidence); a template's `ttlSecondsAfterFinished` deletes its child that long after its
+end, once the step's result is committed, whatever the retain policy. Nothing is deleted before that commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from jobflow.api.children import ChildView
+from jobflow.api.jobflow import RetainPolicy
+from jobflow.api.status import FlowPhase, FlowStatus
+from jobflow.reconcile.history import end_of
+from jobflow.reconcile.plan import DeleteChild
+from jobflow.reconcile.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """Children to delete now, and when to look again."""
+
+    now: tuple[DeleteChild, ...] = ()
+    next_due: datetime | None = None
+
+
+def deletions(snapshot: Snapshot) -> Deletions:
+    """Children whose time has come."""
+    flow = snapshot.flow
+    mine = [child for child in snapshot.children if child.flow_uid == flow.uid and not child.deleting]
+    succeeded = flow.committed.state.phase is FlowPhase.SUCCEED
+    if succeeded and flow.compiled.retain is RetainPolicy.DELETE:
+        return Deletions(tuple(DeleteChild(c.name, c.uid, "the flow succeeded, policy delete") for c in mine))
+    settled = {record.jobUID: record for record in flow.committed.flowStatuses if record.phase.settled}
+    timed = [(_expiry(child, settled.get(child.uid), snapshot.now), child) for child in mine]
+    due = [child for expiry, child in timed if expiry is not None and expiry <= snapshot.now]
+    later = [expiry for expiry, _ in timed if expiry is not None and expiry > snapshot.now]
+    return Deletions(
+        tuple(DeleteChild(c.name, c.uid, f"{c.owned_ttl} s after it finished") for c in due),
+        min(later, default=None),
+    )
+
+
+def _expiry(child: ChildView, record: FlowStatus | None, now: datetime) -> datetime | None:
+    if record is None or child.owned_ttl is None or not child.phase.terminal:
+        return None
+    return (record.completionTime or end_of(child, now)) + timedelta(seconds=child.owned_ttl)

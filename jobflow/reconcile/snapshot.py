@@ -1,0 +1,61 @@
+"""Snapshot: everything that one reconcile may know, frozen.
+
+In: built by `jobflow.snapshots` from the cache, without I/O. Out: the only argument of `reconcile`. Same snapshot,
+same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobflow.api.children import ChildView
+from jobflow.api.objects import TemplateView
+from jobflow.api.status import JobFlowStatus, Reason
+from jobflow.reconcile.graph import Compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The flow: who it is, what its spec compiled to, and the status that is committed."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    deleting: bool
+    compiled: Compiled
+    committed: JobFlowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's answer to the last try at creating a child.
+
+    `final` means that it will never be accepted as it is. Otherwise the next try is due at `retry_at`, or as soon as
+    the template's or the flow's version is no longer the `basis` on which the refused body was built.
+    """
+
+    reason: Reason
+    message: str
+    final: bool
+    retry_at: datetime
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of one flow at one moment.
+
+    `vanished` are children that are gone although the committed status does not have their end yet, in their last
+    state. `templates` are those of the flow's namespace that its steps name, absent ones left out.
+    """
+
+    flow: Flow
+    now: datetime
+    templates: Mapping[str, TemplateView] = field(default_factory=dict)
+    children: tuple[ChildView, ...] = ()
+    vanished: tuple[ChildView, ...] = ()
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by child name

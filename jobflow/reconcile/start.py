@@ -1,0 +1,103 @@
+"""Start: a step whose gate is open becomes a child, or says what keeps it.
+
+In: a snapshot, a step whose gate is open, where it stands. Out: Ready(create), Held(why, until when, for what) or
+Impossible(why). Held steps never delay others: they wait for their template, for a refusal to be worth
+another try, or for the name to be free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobflow.api import names
+from jobflow.api.children import Node
+from jobflow.api.objects import TemplateView
+from jobflow.api.resources import JOB_TEMPLATE, Key
+from jobflow.api.status import Reason
+from jobflow.reconcile.child import child_basis, child_body, child_name, template_spec
+from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.plan import CreateChild
+from jobflow.reconcile.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Create this child."""
+
+    create: CreateChild
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not now: another try at `retry_at`, or when an object of `awaits` changes."""
+
+    reason: Reason
+    message: str
+    retry_at: datetime | None = None
+    awaits: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """The child can never be created: the step has failed."""
+
+    reason: Reason
+    message: str
+
+
+Start = Ready | Held | Impossible
+
+
+def start(snapshot: Snapshot, standing: Standing) -> Start:
+    """What becomes of a step whose gate is open."""
+    flow, step, record = snapshot.flow, standing.step, standing.record
+    template = snapshot.templates.get(step.template)
+    if template is None:
+        return Held(
+            Reason.TEMPLATE_NOT_FOUND,
+            f"JobTemplate {step.template} is not in namespace {flow.namespace}; the step starts when it is",
+            awaits=_template_key(snapshot, step.template),
+        )
+    node = Node(step.name, None, record.attempt if record else 0)
+    name = record.jobName if record else ""
+    try:
+        name = name or child_name(flow, node, template_spec(template))
+    except names.NameTooLong:
+        return Impossible(
+            Reason.NAME_TOO_LONG,
+            f"no name for the Job of {flow.name}-{step.name} leaves room for its pods within "
+            f"{names.MAX_LABEL_CHARACTERS} characters: shorten the task names of JobTemplate {template.name}",
+        )
+    return _refused(snapshot, name, template) or Ready(
+        CreateChild(
+            node=node,
+            name=name,
+            body=child_body(flow, node, name, template),
+            basis=child_basis(flow, template),
+            reason=_why(standing),
+            verify=standing.had_child,
+        )
+    )
+
+
+def _refused(snapshot: Snapshot, name: str, template: TemplateView) -> Held | Impossible | None:
+    refusal = snapshot.refusals.get(name)
+    if refusal is None:
+        return None
+    if refusal.final:
+        return Impossible(refusal.reason, refusal.message)
+    if refusal.basis != child_basis(snapshot.flow, template) or refusal.retry_at <= snapshot.now:
+        return None
+    return Held(refusal.reason, refusal.message, refusal.retry_at, _template_key(snapshot, template.name))
+
+
+def _template_key(snapshot: Snapshot, name: str) -> Key:
+    return Key(JOB_TEMPLATE.kind, snapshot.flow.namespace, name)
+
+
+def _why(standing: Standing) -> str:
+    if standing.had_child:
+        return f"its unfinished Job {standing.record.jobName if standing.record else ''} was deleted"
+    targets = standing.step.targets
+    return f"{', '.join(targets)} succeeded" if targets else "it waits for nothing"

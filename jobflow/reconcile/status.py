@@ -1,0 +1,143 @@
+"""Status: the whole status of a flow as it should be.
+
+In: the flow, where its steps stand, how it ended if it did. Out: a JobFlowStatus to compare with the committed one
+and to write if it differs. Order is the order of the spec throughout, so that equal facts give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from jobflow.api.children import StatusList
+from jobflow.api.status import FlowState, FlowStatus, JobCondition, JobFlowStatus, JobStatus, Outcome, StepPhase
+from jobflow.reconcile.history import STEPS_WITH_HISTORIES, end_of, job_condition, job_status
+from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.phase import FINAL_PHASES
+from jobflow.reconcile.snapshot import Snapshot
+
+
+def build_status(
+    snapshot: Snapshot, standings: Mapping[str, Standing], state: FlowState, decided: Outcome | None
+) -> JobFlowStatus:
+    """The status that tells of `standings`."""
+    committed, now = snapshot.flow.committed, snapshot.now.replace(microsecond=0)
+    ordered = list(standings.values())
+    flow_statuses = tuple(flow_status(standing, now) for standing in ordered)
+    old_entries = {entry.name: entry for entry in committed.jobStatusList}
+    entries, conditions = _job_entries(ordered, old_entries, committed.conditions, now)
+    live = any(standing.phase.live for standing in ordered)
+    ended = state.phase in FINAL_PHASES and not live
+    return JobFlowStatus(
+        **_lists(ordered, committed),
+        jobStatusList=entries,
+        conditions=conditions,
+        state=state,
+        outcome=decided,
+        observedGeneration=snapshot.flow.generation,
+        specHash=committed.specHash or snapshot.flow.compiled.spec_hash,
+        startTime=committed.startTime or _first_start(flow_statuses),
+        completionTime=(committed.completionTime or _last_end(flow_statuses, now)) if ended else None,
+        progress=_progress(ordered),
+        nextFlows=_next_flows(standings) if decided is None else (),
+        flowStatuses=flow_statuses,
+    )
+
+
+def flow_status(standing: Standing, now: datetime) -> FlowStatus:
+    """The step's entry of flowStatuses."""
+    record, child = standing.record, standing.child
+    if record is not None and standing.frozen:
+        return record
+    if child is None:
+        return FlowStatus(
+            name=standing.step.name,
+            phase=standing.phase,
+            reason=standing.reason,
+            message=standing.message,
+            attempt=record.attempt if record else 0,
+            recreations=record.recreations if record else 0,
+            jobName=record.jobName if record else "",
+            jobUID=record.jobUID if record else "",
+            startTime=record.startTime if record else None,
+        )
+    recreated = record is not None and record.jobUID not in ("", child.uid)
+    return FlowStatus(
+        name=standing.step.name,
+        phase=standing.phase,
+        reason=standing.reason,
+        message=standing.message,
+        attempt=child.node.attempt if child.node else 0,
+        recreations=(record.recreations if record else 0) + recreated,
+        jobName=child.name,
+        jobUID=child.uid,
+        startTime=child.created,
+        completionTime=end_of(child, now) if child.phase.terminal else None,
+        podFailureRatio=f"{child.failed_pods}/{child.pods}" if child.pods else "",
+    )
+
+
+def _job_entries(
+    standings: list[Standing],
+    old_entries: Mapping[str, JobStatus],
+    old_conditions: Mapping[str, JobCondition],
+    now: datetime,
+) -> tuple[tuple[JobStatus, ...], dict[str, JobCondition]]:
+    many_steps = len(standings) > STEPS_WITH_HISTORIES
+    entries: list[JobStatus] = []
+    conditions: dict[str, JobCondition] = {}
+    for standing in standings:
+        name = _job_name(standing)
+        entry = job_status(standing, old_entries.get(name), now, many_steps)
+        condition = job_condition(standing, old_conditions.get(name))
+        if entry is not None:
+            entries.append(entry)
+        if condition is not None:
+            conditions[name] = condition
+    return tuple(entries), conditions
+
+
+def _lists(standings: list[Standing], committed: JobFlowStatus) -> dict[str, tuple[str, ...]]:
+    """Upstream's six lists; a child that is gone stays in the list that had it, so that none is in no list."""
+    before = {name: which for which in StatusList for name in getattr(committed, which)}
+    lists: dict[str, list[str]] = {which.value: [] for which in StatusList}
+    for standing in standings:
+        name = _job_name(standing)
+        which = before.get(name) if standing.frozen or standing.child is None else standing.child.listed
+        if which is not None:
+            lists[which].append(name)
+    return {which: tuple(names) for which, names in lists.items()}
+
+
+def _job_name(standing: Standing) -> str:
+    if standing.child is not None:
+        return standing.child.name
+    return standing.record.jobName if standing.record else ""
+
+
+def _first_start(statuses: tuple[FlowStatus, ...]) -> datetime | None:
+    return min((status.startTime for status in statuses if status.startTime), default=None)
+
+
+def _last_end(statuses: tuple[FlowStatus, ...], now: datetime) -> datetime:
+    """When the last child ended; a flow that never had one ended when that was seen."""
+    return max((status.completionTime for status in statuses if status.completionTime), default=now)
+
+
+def _progress(standings: list[Standing]) -> str:
+    done = sum(standing.phase is StepPhase.SUCCEEDED for standing in standings)
+    return f"{done}/{len(standings)}"
+
+
+def _next_flows(standings: Mapping[str, Standing]) -> tuple[str, ...]:
+    """Waiting steps that wait for nothing but children that now live."""
+    return tuple(
+        name
+        for name, standing in standings.items()
+        if standing.phase is StepPhase.WAITING
+        and standing.step.targets
+        and all(
+            standings[target].phase.live or standings[target].phase is StepPhase.SUCCEEDED
+            for target in standing.step.targets
+        )
+    )

@@ -1,0 +1,1 @@
+"""What is due: a deduplicating keyed queue, and the rules from object change to keys."""
