@@ -1,0 +1,87 @@
+"""Admission: may this object be stored, and in what form?
+
+In: an object as it came out of a create, a replace or a patch. Out: the same object, in place, without unknown fields
+and with defaults; warnings for the client; or a StatusError. The order is kube-apiserver's: identity, prune, default,
+validate. What a kind adds of its own comes afterwards, to an object that is known to be sound (`strategies`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobflow.local.apiserver.metadata import Object, check, check_shape
+from jobflow.local.apiserver.statuses import Cause, bad_request, invalid
+from jobflow.local.apiserver.types import ServedType
+
+MAX_WARNINGS = 50  # each is a header line; kubectl prints them all
+
+
+def check_identity(served: ServedType, obj: Object, namespace: str | None, name: str | None) -> None:
+    """Refuse a body that is not of the kind, namespace and name of its URL; fill in what it leaves out."""
+    resource = served.resource
+    kind = obj.setdefault("kind", resource.kind)
+    version = obj.setdefault("apiVersion", resource.api_version)
+    if kind != resource.kind:
+        raise bad_request(
+            f"{kind} in version {version!r} cannot be handled as a {resource.kind}: "
+            f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
+        )
+    if version != resource.api_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
+        )
+    metadata = obj.get("metadata")
+    if metadata is None:
+        metadata = obj["metadata"] = {}
+    if not isinstance(metadata, dict):
+        raise bad_request(f"{kind}: metadata must be an object")
+    check_shape(served, obj)
+    if resource.namespaced:
+        if (metadata.get("namespace") or namespace) != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    if name is not None and metadata.setdefault("name", name) != name:
+        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
+
+
+def prune(served: ServedType, obj: Object, field_validation: str) -> list[str]:
+    """Take off the fields that the schema does not know; warnings where that is wanted, 400 under Strict."""
+    if served.schema is None:
+        return []
+    unknown = served.schema.prune(obj)
+    if not unknown or field_validation == "Ignore":
+        return []
+    told = [f'unknown field "{path}"' for path in unknown]
+    if field_validation == "Strict":
+        kind, version = served.resource.kind, served.resource.version
+        raise bad_request(
+            f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {", ".join(told)}'
+        )
+    return told
+
+
+def validate(served: ServedType, obj: Object, old: Object | None) -> None:
+    """Refuse, with 422, an object that breaks a rule of metadata or of its schema."""
+    check(served, obj, old)
+    if served.schema is None:
+        return
+    errors = served.schema.validate(obj)
+    if errors:
+        causes = [Cause(error.path or "<nil>", error.message, error.reason) for error in errors]
+        raise invalid(served.resource, obj["metadata"]["name"], causes)
+
+
+def default(served: ServedType, obj: Object) -> None:
+    """Fill in what the schema defaults."""
+    if served.schema is not None:
+        served.schema.default(obj)
+
+
+def warning_headers(warnings: Sequence[str]) -> dict[str, str]:
+    """The `Warning` header of an answer, one entry per warning."""
+    if not warnings:
+        return {}
+    quoted = (warning.replace("\\", "\\\\").replace('"', '\\"') for warning in warnings[:MAX_WARNINGS])
+    return {"warning": ", ".join(f'299 - "{text}"' for text in quoted)}

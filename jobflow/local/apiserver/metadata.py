@@ -1,0 +1,208 @@
+"""Object metadata: which of it the server sets, which a client may change, and what it may look like.
+
+In: an object as a client sent it, and the one it replaces. Out: the same object with the server's own fields
+put right, in place, and the complaints about the client's. Rules are those of kube-apiserver's
+`rest.BeforeCreate` and `rest.BeforeUpdate`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import msgspec
+
+from jobflow.local.apiserver.names import label_key_problem, label_value_problem, name_problem
+from jobflow.local.apiserver.statuses import Cause, bad_request, conflict, invalid, modified
+from jobflow.local.apiserver.types import ServedType
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # without vowels, so that no words come about
+SUFFIX_CHARACTERS = 5
+MAX_GENERATED_BASE = 63 - SUFFIX_CHARACTERS
+MAX_ANNOTATION_BYTES = 256 * 1024
+
+_SERVER_SET = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_IGNORED = ("managedFields", "selfLink")
+_UNVERSIONED = frozenset(("apiVersion", "kind", "metadata"))
+
+Object = dict[str, Any]
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as metadata tells it: whole seconds, UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def encode(obj: Object, revision: int | None) -> bytes:
+    """The object's bytes, its identity first; `revision` becomes its resourceVersion."""
+    metadata = {key: value for key, value in obj["metadata"].items() if value is not None}
+    metadata.pop("resourceVersion", None)
+    if revision is not None:
+        metadata["resourceVersion"] = str(revision)
+    head = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
+    return msgspec.json.encode({**head, **{key: value for key, value in obj.items() if key not in head}})
+
+
+def begin(served: ServedType, obj: Object, now: datetime, random: Random) -> None:
+    """Give a new object what the server gives: name from generateName, uid, time, first generation."""
+    metadata = obj["metadata"]
+    for name in (*_SERVER_SET, *_IGNORED, "resourceVersion"):
+        metadata.pop(name, None)
+    base = metadata.get("generateName")
+    if not metadata.get("name") and isinstance(base, str) and base:
+        suffix = "".join(random.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_CHARACTERS))
+        metadata["name"] = base[:MAX_GENERATED_BASE] + suffix
+    metadata["uid"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
+    metadata["creationTimestamp"] = timestamp(now)
+    if has_generation(served):
+        metadata["generation"] = 1
+
+
+def carry_over(served: ServedType, new: Object, old: Object) -> None:
+    """Check a replacement's identity and give it what the server keeps. Raises 409 where it is of another object."""
+    resource, name = served.resource, old["metadata"]["name"]
+    metadata, kept = new["metadata"], old["metadata"]
+    version = metadata.get("resourceVersion")
+    if version and version != kept["resourceVersion"]:
+        raise modified(resource, name)
+    uid = metadata.get("uid")
+    if uid and uid != kept["uid"]:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {kept['uid']}"
+        raise conflict(resource, name, why)
+    for field in _IGNORED:
+        metadata.pop(field, None)
+    for field in (*_SERVER_SET, "resourceVersion"):
+        metadata.pop(field, None)
+        if field in kept:
+            metadata[field] = kept[field]
+
+
+def bump_generation(served: ServedType, new: Object, old: Object) -> None:
+    """Count a change of what the user wants; metadata and (where it is a subresource) status do not count."""
+    if not has_generation(served):
+        return
+    ignored = _UNVERSIONED | {"status"} if served.has_status else _UNVERSIONED
+    if _without(new, ignored) != _without(old, ignored):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def has_generation(served: ServedType) -> bool:
+    """Kinds whose spec is counted; a ConfigMap's or a Namespace's is not."""
+    return served.custom or served.resource.kind in ("Pod", "CustomResourceDefinition")
+
+
+def _without(obj: Object, names: frozenset[str]) -> Object:
+    return {key: value for key, value in obj.items() if key not in names}
+
+
+def check_shape(served: ServedType, obj: Object) -> None:
+    """Refuse, with 400, metadata whose JSON types are wrong: nothing below copes with them."""
+    for name, kind in _TYPES.items():
+        value = obj["metadata"].get(name)
+        if value is not None and not isinstance(value, kind):
+            raise bad_request(
+                f'{served.resource.kind} in version "{served.resource.version}" cannot be handled as a '
+                f"{served.resource.kind}: metadata.{name} must be {_TYPE_NAMES[kind]}"
+            )
+    for name in ("labels", "annotations"):
+        for key, value in (obj["metadata"].get(name) or {}).items():
+            if not isinstance(value, str):
+                raise bad_request(
+                    f"metadata.{name}[{key}] must be a string, found {msgspec.json.encode(value).decode()}"
+                )
+
+
+_TYPES: dict[str, type] = {
+    "name": str,
+    "generateName": str,
+    "namespace": str,
+    "uid": str,
+    "resourceVersion": str,
+    "labels": dict,
+    "annotations": dict,
+    "finalizers": list,
+    "ownerReferences": list,
+}
+_TYPE_NAMES: dict[type, str] = {str: "a string", dict: "an object", list: "a list"}
+
+
+def check(served: ServedType, obj: Object, old: Object | None) -> None:
+    """Refuse, with 422, metadata that breaks a rule."""
+    causes = [*_name(served, obj), *_labels(obj), *_annotations(obj), *_owners(obj), *_finalizers(obj, old)]
+    if causes:
+        raise invalid(served.resource, obj["metadata"].get("name") or "", causes)
+
+
+def _name(served: ServedType, obj: Object) -> Iterator[Cause]:
+    name = obj["metadata"].get("name")
+    if not name:
+        yield Cause("metadata.name", "Required value: name or generateName is required", "FieldValueRequired")
+    elif wrong := name_problem(served.resource.group, served.resource.kind, name):
+        yield Cause("metadata.name", f'Invalid value: "{name}": {wrong}')
+
+
+def _labels(obj: Object) -> Iterator[Cause]:
+    for key, value in (obj["metadata"].get("labels") or {}).items():
+        if wrong := label_key_problem(key):
+            yield Cause("metadata.labels", f'Invalid value: "{key}": {wrong}')
+        if wrong := label_value_problem(value):
+            yield Cause("metadata.labels", f'Invalid value: "{value}": {wrong}')
+
+
+def _annotations(obj: Object) -> Iterator[Cause]:
+    annotations = obj["metadata"].get("annotations") or {}
+    for key in annotations:
+        if wrong := label_key_problem(key.lower()):
+            yield Cause("metadata.annotations", f'Invalid value: "{key}": {wrong}')
+    if sum(len(key) + len(value.encode()) for key, value in annotations.items()) > MAX_ANNOTATION_BYTES:
+        message = f"Too long: may not be more than {MAX_ANNOTATION_BYTES} bytes"
+        yield Cause("metadata.annotations", message, "FieldValueTooLong")
+
+
+def _owners(obj: Object) -> Iterator[Cause]:
+    controllers = []
+    for index, owner in enumerate(obj["metadata"].get("ownerReferences") or ()):
+        path = f"metadata.ownerReferences[{index}]"
+        if not isinstance(owner, dict):
+            yield Cause(path, "Invalid value: must be an object", "FieldValueTypeInvalid")
+            continue
+        for field in ("apiVersion", "kind", "name", "uid"):
+            if not isinstance(owner.get(field), str) or not owner[field]:
+                yield Cause(f"{path}.{field}", 'Invalid value: "": must not be empty')
+        if owner.get("controller"):
+            controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
+    if len(controllers) > 1:
+        message = (
+            "Invalid value: Only one reference can have Controller set to true. "
+            f'Found "true" in references for {controllers[0]} and {controllers[1]}'
+        )
+        yield Cause("metadata.ownerReferences", message)
+
+
+def _finalizers(obj: Object, old: Object | None) -> Iterator[Cause]:
+    finalizers = obj["metadata"].get("finalizers") or []
+    for finalizer in finalizers:
+        if not isinstance(finalizer, str) or label_key_problem(finalizer):
+            yield Cause(
+                "metadata.finalizers",
+                f'Invalid value: "{finalizer}": name is neither a standard finalizer name nor is it fully qualified',
+            )
+    if FOREGROUND in finalizers and ORPHAN in finalizers:
+        yield Cause("metadata.finalizers", f"Invalid value: {ORPHAN} and {FOREGROUND} cannot both be set")
+    if old is None or "deletionTimestamp" not in old["metadata"]:
+        return
+    if added := [name for name in finalizers if name not in (old["metadata"].get("finalizers") or ())]:
+        message = (
+            "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+            f"[]string{{{', '.join(map(_quoted, added))}}}"
+        )
+        yield Cause("metadata.finalizers", message, "FieldValueForbidden")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
