@@ -29,7 +29,7 @@ class OutputFormat(StrEnum):
 
 def lint(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files, folders (*.yaml, *.yml, *.json), or - for stdin.")
+        list[str], typer.Argument(metavar="FILE", help="Files, folders (*.yaml, *.yml, *.json), or - for stdin.")
     ],
     output: Annotated[OutputFormat, typer.Option("--output", "-o", help="Write text or json.")] = OutputFormat.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,

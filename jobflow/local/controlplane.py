@@ -23,9 +23,6 @@ from jobflow.clock import Clock
 from jobflow.config import Settings
 from jobflow.kube.client import Client
 from jobflow.kube.transport import Transport
-from jobflow.local.apiserver import http
-from jobflow.local.apiserver.certificates import Certificate, write_private
-from jobflow.local.apiserver.kubeconfig import new_token, write_kubeconfig
 from jobflow.local.apiserver.server import ApiServer
 from jobflow.local.kubelet.files import Layout
 from jobflow.local.kubelet.kubelet import Kubelet
@@ -157,19 +154,13 @@ async def serve(plane: ControlPlane, port: int, kubeconfig: Path) -> AsyncIterat
 
     Certificate and token are kept with the data, so that clients outlive a restart of the server.
     """
-    certificate, token = await asyncio.to_thread(_credentials, plane.data)
+    # Here because `jobflow run`, which needs no socket, would pay half of its start for TLS and a web server.
+    from jobflow.local.apiserver import http
+    from jobflow.local.apiserver.credentials import credentials
+    from jobflow.local.apiserver.kubeconfig import write_kubeconfig
+
+    certificate, token = await asyncio.to_thread(credentials, plane.data)
     async with http.serve(plane.server, port=port, token=token, certificate=certificate) as listening:
         url = f"https://127.0.0.1:{listening}"
         await asyncio.to_thread(write_kubeconfig, kubeconfig, url, certificate.ca_pem, token)
         yield url
-
-
-def _credentials(data: Path | None) -> tuple[Certificate, str]:
-    if data is None:
-        return Certificate.create(), new_token()
-    directory = data / "credentials"
-    certificate = Certificate.kept_in(directory)
-    kept = directory / "token"
-    if not kept.exists():
-        write_private(kept, new_token().encode())
-    return certificate, kept.read_text()

@@ -132,7 +132,11 @@ def test_explain_and_strict_validation_help_before_anything_runs(up) -> None:
     assert "steps" in kubectl("explain", "jobflow.spec.flows").stdout
     assert "jobflows" in kubectl("api-resources", "--api-group=flow.volcano.sh").stdout
     refused = kubectl(
-        "apply", "-f", "-", stdin=CHAIN.format(name="typo", policy="retain").replace("dependsOn", "dependOn"), check=False
+        "apply",
+        "-f",
+        "-",
+        stdin=CHAIN.format(name="typo", policy="retain").replace("dependsOn", "dependOn"),
+        check=False,
     )
     assert refused.returncode != 0
     assert 'unknown field "spec.flows[1].dependOn"' in refused.stderr
@@ -140,12 +144,18 @@ def test_explain_and_strict_validation_help_before_anything_runs(up) -> None:
 
 def test_foreground_deletion_shows_terminating_and_starts_nothing_new(up, examples: Path) -> None:
     kubectl = up("--runtime", "simulate").kubectl
-    slow = (examples / "shared-templates.yaml").read_text().replace(
-        "        spec:\n          restartPolicy",
-        '        metadata: {annotations: {simulate.jobflow.volcano.sh/duration: 60s}}\n        spec:\n          restartPolicy',
+    slow = (
+        (examples / "shared-templates.yaml")
+        .read_text()
+        .replace(
+            "        spec:\n          restartPolicy",
+            "        metadata: {annotations: {simulate.jobflow.volcano.sh/duration: 60s}}\n        spec:\n          restartPolicy",
+        )
     )
     kubectl("apply", "-f", "-", stdin=slow)
     kubectl("wait", "vcjob/monday-build", "--for=jsonpath={.status.state.phase}=Running", "--timeout=30s")
     kubectl("delete", "jf", "monday", "--cascade=foreground", "--timeout=30s")
-    left: subprocess.CompletedProcess[str] = kubectl("get", "vcjob", "-l", "jobflow.volcano.sh/name=monday", "-o", "name")
+    left: subprocess.CompletedProcess[str] = kubectl(
+        "get", "vcjob", "-l", "jobflow.volcano.sh/name=monday", "-o", "name"
+    )
     assert left.stdout == ""

@@ -125,7 +125,11 @@ def templates(starts: Path) -> list[dict[str, object]]:
                             "spec": {
                                 "restartPolicy": "Never",
                                 "containers": [
-                                    {"name": "c", "image": "busybox", "command": ["sh", "-c", f"echo $HOSTNAME >> {starts}"]}
+                                    {
+                                        "name": "c",
+                                        "image": "busybox",
+                                        "command": ["sh", "-c", f"echo $HOSTNAME >> {starts}"],
+                                    }
                                 ],
                             }
                         },

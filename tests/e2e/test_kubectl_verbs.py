@@ -241,5 +241,8 @@ async def test_built_in_kinds_from_files(kubectl):
     await kubectl("delete", "pod", "p")
 
 
-async def test_a_kind_that_needs_protobuf_says_what_to_do(kubectl):
-    assert "this development server reads no protobuf" in await kubectl.refused("create", "namespace", "x")
+async def test_the_typed_verbs_of_kubectl_which_send_protobuf(kubectl):
+    assert await kubectl("create", "namespace", "team-a") == "namespace/team-a created\n"
+    await kubectl("create", "configmap", "c", "--from-literal", "a=b", "-n", "team-a")
+    assert await kubectl("get", "configmap", "c", "-n", "team-a", "-o", "jsonpath={.data.a}") == "b"
+    assert await kubectl("auth", "can-i", "create", "pods") == "yes\n"

@@ -1,7 +1,7 @@
 """Bodies: request bytes to parsed JSON, by content type.
 
-In: a Request. Out: an object, a patch or delete options as parsed JSON. Protobuf, which Go clients use for built-in
-kinds unless told otherwise, is refused with 415 and a word on what to do.
+In: a Request. Out: an object, a patch or delete options as parsed JSON. kubectl's typed verbs (`create namespace`,
+`auth can-i`) send protobuf, which is read for the kinds that they make; of others it is refused with 415.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import msgspec
 import yaml
 
 from jobflow.kube.transport import APPLY_PATCH, JSON, Request
+from jobflow.local.apiserver import protobuf
 from jobflow.local.apiserver.statuses import MAX_BODY_BYTES, StatusError, bad_request, too_large, unsupported_media_type
 
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-_PROTOBUF_MAGIC = b"k8s\x00"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -37,7 +37,8 @@ def media_type(request: Request) -> str:
 def read_object(request: Request) -> dict[str, Any]:
     """The body of a create or a replace."""
     kind = media_type(request)
-    _refuse_protobuf(request, kind, f"{JSON}, {YAML}")
+    if _is_protobuf(request):
+        return _read_protobuf(request)
     if kind not in (JSON, YAML, "", "*/*"):
         raise unsupported_media_type(kind, f"{JSON}, {YAML}")
     value = parse(request.body, is_yaml=kind == YAML)
@@ -48,7 +49,8 @@ def read_object(request: Request) -> dict[str, Any]:
 
 def read_patch(request: Request) -> Any:
     """The body of a patch, whatever its kind."""
-    _refuse_protobuf(request, media_type(request), APPLY_PATCH)
+    if _is_protobuf(request):
+        raise unsupported_media_type(PROTOBUF, APPLY_PATCH)
     return parse(request.body, is_yaml=media_type(request) == APPLY_PATCH)
 
 
@@ -56,9 +58,9 @@ def read_options(request: Request) -> dict[str, Any]:
     """The DeleteOptions in the body of a delete; empty where there are none."""
     if not request.body.strip():
         return {}
-    kind = media_type(request)
-    _refuse_protobuf(request, kind, f"{JSON}, {YAML}")
-    value = parse(request.body, is_yaml=kind == YAML)
+    if _is_protobuf(request):
+        return _read_protobuf(request)
+    value = parse(request.body, is_yaml=media_type(request) == YAML)
     if not isinstance(value, dict):
         raise bad_request("the body of a delete must be a DeleteOptions object")
     return value
@@ -79,9 +81,16 @@ def parse(body: bytes, *, is_yaml: bool) -> Any:
         raise bad_request(f"the object provided is unrecognized: couldn't read YAML: {error}") from error
 
 
-def _refuse_protobuf(request: Request, kind: str, taken: str) -> None:
-    if kind != PROTOBUF and not request.body.startswith(_PROTOBUF_MAGIC):
-        return
-    error = unsupported_media_type(PROTOBUF, taken)
-    told = f"{error.message}; this development server reads no protobuf: send JSON (kubectl: use apply -f or create -f)"
-    raise StatusError(error.code, error.reason, told)
+def _is_protobuf(request: Request) -> bool:
+    return media_type(request) == PROTOBUF or request.body.startswith(protobuf.MAGIC)
+
+
+def _read_protobuf(request: Request) -> dict[str, Any]:
+    if len(request.body) > MAX_BODY_BYTES:
+        raise too_large(len(request.body), MAX_BODY_BYTES)
+    try:
+        return protobuf.decode(request.body)
+    except protobuf.NotReadable as error:
+        refusal = unsupported_media_type(PROTOBUF, f"{JSON}, {YAML}")
+        told = f"{refusal.message}: {error}; send JSON (kubectl: use apply -f or create -f)"
+        raise StatusError(refusal.code, refusal.reason, told) from error

@@ -353,7 +353,7 @@ async def test_a_yaml_body_is_read_and_its_dates_stay_text(api):
     assert told.body["metadata"]["annotations"] == {"day": "2026-01-01"}
 
 
-async def test_a_protobuf_body_is_refused_with_what_to_do(api):
+async def test_a_protobuf_body_that_cannot_be_read_is_refused_with_what_to_do(api):
     told = await api.call("POST", NAMESPACE.path(), b"k8s\x00...", content_type="application/vnd.kubernetes.protobuf")
     assert (told.status, told.body["reason"]) == (415, "UnsupportedMediaType")
     assert "send JSON" in told.body["message"]

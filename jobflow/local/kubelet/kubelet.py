@@ -1,0 +1,197 @@
+"""Kubelet: brings the pods of the one local node to where the API server wants them.
+
+In: a watch of all pods, and what the pod runtime reports. Out: calls of the runtime, writes of pods/status,
+and the last delete of a pod once its containers are gone. Level-triggered: a key says only that a pod is to
+be looked at; of several changes between two looks only the last is written, so that a short pod costs one
+write and a long one two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from jobflow.api.resources import POD
+from jobflow.cache.store import Store
+from jobflow.clock import Clock
+from jobflow.kube.client import Client
+from jobflow.kube.codec import Codec
+from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.reflector import Reflector
+from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.statuses import bad_request
+from jobflow.local.kubelet import status
+from jobflow.local.kubelet.containers import Pod, PodObject, PodRuntime, PodState, pod_view
+from jobflow.local.kubelet.node import NODE_NAME
+from jobflow.work.queue import WorkQueue
+
+WORKERS = 16  # writes in flight; the API server is in the same process, so more would only wait
+DEFAULT_GRACE_SECONDS = 30  # Kubernetes'
+MAX_GRACE_SECONDS = 30.0  # nobody waits longer for a laptop's processes
+
+PodKey = tuple[str, str]  # namespace, name
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Run:
+    """A pod that was given to the runtime."""
+
+    pod: Pod
+    state: PodState | None = None  # the last that was reported
+    written: PodState | None = None
+    stopping: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """The runtime is through with it."""
+        return self.state is not None and self.state.phase.finished
+
+
+class Kubelet:
+    """The node: all pods bound to it, and all that are bound to none."""
+
+    def __init__(self, client: Client, clock: Clock, pods: PodRuntime) -> None:
+        self._client = client
+        self._clock = clock
+        self._runtime = pods
+        self._store: Store[PodKey, Pod] = Store(_key, lambda pod: pod.resource_version, self._changed)
+        self._reflector = Reflector(client, clock, POD, Codec(PodObject, pod_view), self._store)
+        self._queue: WorkQueue[PodKey] = WorkQueue(clock, lambda key: key[0])
+        self._runs: dict[str, Run] = {}  # by pod UID
+
+    async def run(self) -> None:
+        """Until cancelled; then the runtime ends every pod, and their stored status stays as it was."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._runtime.run(self._report), name="pod runtime")
+                group.create_task(self._reflector.run(), name="pods reflector")
+                for number in range(WORKERS):
+                    group.create_task(self._work(), name=f"kubelet worker {number}")
+        finally:
+            self._queue.close()
+
+    async def synced(self) -> None:
+        """Once the first list of pods is known."""
+        await self._reflector.synced()
+
+    async def logs(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """What a container of a pod printed. Raises StatusError, as kubelets do, where there is nothing."""
+        found = self._store.get((namespace, pod))
+        if found is None:
+            raise bad_request(f"pod {pod} has not reached the kubelet yet")
+        try:
+            async for piece in self._runtime.logs(found, options):
+                yield piece
+        except LookupError as nothing:
+            raise bad_request(str(nothing)) from nothing
+
+    async def log_path(self, namespace: str, pod: str, container: str) -> Path | None:
+        """The log file of the newest run of a container, also of a pod that is gone;
+
+        None where there is none.
+        """
+        return await asyncio.to_thread(self._runtime.log_path, namespace, pod, container)
+
+    def _changed(self, old: Pod | None, new: Pod | None) -> None:
+        for pod in (old, new):
+            if pod is not None and pod.spec.node_name in ("", NODE_NAME):
+                self._queue.add(_key(pod))
+        if old is not None and (new is None or new.uid != old.uid):
+            self._gone(old)
+
+    def _gone(self, pod: Pod) -> None:
+        """The API server has it no more: usually after our own last delete, else forced by somebody."""
+        run = self._runs.pop(pod.uid, None)
+        if run is None:
+            return
+        if not run.ended:
+            self._runtime.stop(pod, 0.0)
+        self._runtime.forget(pod)
+
+    def _report(self, pod: Pod, state: PodState) -> None:
+        run = self._runs.get(pod.uid)
+        if run is not None:
+            run.state = state
+            self._queue.add(_key(pod))
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._look(key)
+            except Conflict:
+                self._queue.retry(key)  # the watch has not caught up
+            except ApiError as error:
+                seconds = self._queue.retry(key, error.retry_after or 0.0)
+                log.warning("pod not brought on", pod="/".join(key), error=error.message, again_in=seconds)
+            else:
+                self._queue.forget(key)
+            finally:
+                self._queue.done(key)
+
+    async def _look(self, key: PodKey) -> None:
+        """One pod, one step on; each write comes back through the watch and brings the next look."""
+        pod = self._store.get(key)
+        if pod is None:
+            return
+        run = self._runs.get(pod.uid)
+        if pod.deleting:
+            await self._end(pod, run)
+        elif not pod.spec.node_name:
+            await self._bind(pod)
+        elif run is not None:
+            await self._write(run)
+        elif not pod.finished:
+            await self._begin(pod)
+
+    async def _bind(self, pod: Pod) -> None:
+        body = {"metadata": {"uid": pod.uid}, "spec": {"nodeName": NODE_NAME}}
+        await self._client.patch(POD, pod.namespace, pod.name, body)
+
+    async def _begin(self, pod: Pod) -> None:
+        run = self._runs[pod.uid] = Run(pod)
+        if pod.status.start_time is None:
+            self._runtime.start(pod)
+            return
+        run.state = status.stopped(pod, self._clock.now())  # it was started by a kubelet before us
+        await self._write(run)
+
+    async def _end(self, pod: Pod, run: Run | None) -> None:
+        """Stop what runs; once nothing does, take the pod off the API server."""
+        if run is not None and not run.ended:
+            if not run.stopping:
+                run.stopping = True
+                self._runtime.stop(pod, _grace(pod))
+            return
+        if pod.spec.node_name == NODE_NAME:
+            try:
+                await self._client.delete(POD, pod.namespace, pod.name, uid=pod.uid, grace_seconds=0)
+            except NotFound:
+                return
+
+    async def _write(self, run: Run) -> None:
+        state = run.state
+        if state is None or state == run.written:
+            return
+        body = status.body(run.pod, state)
+        body["metadata"] = {"uid": run.pod.uid}  # not to a pod of the same name that came after
+        try:
+            await self._client.patch(POD, run.pod.namespace, run.pod.name, body, subresource="status")
+        except NotFound:
+            return  # the watch will tell that it is gone
+        run.written = state
+
+
+def _key(pod: Pod) -> PodKey:
+    return pod.namespace, pod.name
+
+
+def _grace(pod: Pod) -> float:
+    asked = pod.spec.termination_grace_period_seconds
+    return min(float(DEFAULT_GRACE_SECONDS if asked is None else asked), MAX_GRACE_SECONDS)
