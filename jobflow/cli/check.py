@@ -14,6 +14,7 @@ from typing import Any
 from jobflow.api import names, resources
 from jobflow.api.problems import Problem, suggestion_or_list
 from jobflow.api.resources import Resource
+from jobflow.cli.check_endless import endless_findings
 from jobflow.cli.check_fields import Fields
 from jobflow.cli.check_references import Named, duplicate_findings, named_object, template_findings
 from jobflow.cli.documents import Document, Documents, Finding, Severity
@@ -47,6 +48,8 @@ def check(documents: Documents, namespace: str = "default") -> list[Finding]:
             if resource not in known:
                 known[resource] = Fields(_schema(resource))
             findings += _object_findings(document, resource, known[resource])
+            if resource in (resources.JOB_TEMPLATE, resources.VOLCANO_JOB):
+                findings += endless_findings(document)
             named += named_object(document, resource, namespace)
     findings += duplicate_findings(named)
     findings += template_findings(named)

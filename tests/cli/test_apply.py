@@ -26,7 +26,7 @@ kind: JobTemplate
 metadata: {name: prep, namespace: team, labels: {ours: yes-it-is}}
 spec:
   minAvailable: 1
-  tasks: [{name: main, replicas: 1, template: {spec: {containers: [{name: c, image: i}]}}}]
+  tasks: [{name: main, replicas: 1, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}]
 """
 
 

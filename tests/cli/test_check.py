@@ -17,7 +17,7 @@ TEMPLATE = """\
     kind: JobTemplate
     metadata: {name: prep}
 """
-TASK = "{name: main, replicas: 1, template: {spec: {containers: [{name: c, image: busybox}]}}}"
+TASK = "{name: main, replicas: 1, template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}"
 GOOD_TEMPLATE = f"{TEMPLATE}    spec: {{tasks: [{TASK}]}}\n"
 GOOD_FLOW = f"{FLOW}    spec: {{flows: [{{name: prep}}]}}\n"
 
@@ -33,6 +33,19 @@ def told(tmp_path):
         return [str(finding).removeprefix(f"{file}:") for finding in found]
 
     return told
+
+
+@pytest.mark.parametrize("policy", ["", "restartPolicy: Always, "], ids=["by default", "said so"])
+def test_a_job_whose_pods_never_end_is_warned_about(told, policy):
+    task = TASK.replace("restartPolicy: Never, ", policy)
+    [line] = told(f"{TEMPLATE}    spec: {{tasks: [{task}]}}\n")
+    assert "warning: spec.tasks[0].template.spec.restartPolicy: a container that ends is started again" in line
+    assert "set restartPolicy: Never or OnFailure" in line
+
+
+def test_a_job_with_one_task_that_ends_may_have_others_that_do_not(told):
+    server = TASK.replace("restartPolicy: Never, ", "").replace("name: main", "name: server")
+    assert told(f"{TEMPLATE}    spec: {{tasks: [{TASK}, {server}]}}\n") == []
 
 
 def test_a_flow_with_its_templates_is_clean(told):
@@ -239,20 +252,20 @@ TEMPLATES = {
         'did you mean "PodFailed"?',
     ),
     "a pod without containers": (
-        "{tasks: [{template: {spec: {}}}]}",
+        "{tasks: [{template: {spec: {restartPolicy: Never}}}]}",
         "4:28: error: spec.tasks[0].template.spec.containers: this field is required",
     ),
     "an environment value that is no string": (
-        "{tasks: [{template: {spec: {containers: [{name: c, env: [{name: A, value: on}]}]}}}]}",
-        "4:74: error: spec.tasks[0].template.spec.containers[0].env[0].value: must be a string, and YAML reads on as a "
+        "{tasks: [{template: {spec: {restartPolicy: Never, containers: [{name: c, env: [{name: A, value: on}]}]}}}]}",
+        "4:96: error: spec.tasks[0].template.spec.containers[0].env[0].value: must be a string, and YAML reads on as a "
         'boolean (true or false); write "on", in quotes',
     ),
     "two containers of one name": (
-        "{tasks: [{template: {spec: {containers: [{name: c}, {name: c}]}}}]}",
-        '4:59: error: spec.tasks[0].template.spec.containers[1]: {"name":"c"} is in this list twice',
+        "{tasks: [{template: {spec: {restartPolicy: Never, containers: [{name: c}, {name: c}]}}}]}",
+        '4:81: error: spec.tasks[0].template.spec.containers[1]: {"name":"c"} is in this list twice',
     ),
     "a field that is not in a pod template's metadata": (
-        "{tasks: [{template: {metadata: {label: {}}, spec: {containers: []}}}]}",
+        "{tasks: [{template: {metadata: {label: {}}, spec: {restartPolicy: Never, containers: []}}}]}",
         '4:39: warning: spec.tasks[0].template.metadata.label: there is no field "label" here, so it would be dropped; '
         'did you mean "labels"?',
     ),

@@ -10,7 +10,7 @@ TEMPLATE = """\
 apiVersion: flow.volcano.sh/v1alpha1
 kind: JobTemplate
 metadata: {name: prep}
-spec: {tasks: [{name: main, replicas: 1, template: {spec: {containers: [{name: c, image: i}]}}}]}
+spec: {tasks: [{name: main, replicas: 1, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}]}
 """
 FLOW = """\
 apiVersion: flow.volcano.sh/v1alpha1
