@@ -60,12 +60,14 @@ class Snapshots:
         view = self._cache.flows.get((key.namespace, key.name))
         if view is None:
             self._memories.pop(key, None)
+            self._cache.children.forget(key.namespace, key.name)
             return Absent()
         if view.status_problem:
             return Unreadable(view.status_problem)
         wait = self._cache.expectations.waiting(view.uid, view.resource_version, self._clock.monotonic())
         if wait is not None:
             return Behind(wait)
+        self._cache.children.settle(view.uid, view.status)
         memory = self._memory(key, view)
         return Taken(self._freeze(view, memory), memory)
 

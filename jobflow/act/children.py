@@ -26,11 +26,13 @@ from jobflow.kube.errors import (
     KindNotFound,
     NotFound,
     Unauthorized,
+    Unavailable,
 )
 from jobflow.reconcile.plan import CreateChild, DeleteChild
 from jobflow.reconcile.snapshot import Flow
 
 UNPROCESSABLE = 422  # the one refusal after which the same body can never be accepted
+INTERNAL_ERROR = 500  # what an admission webhook that does not answer comes to: it may last, and users should read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ async def create_child(client: Client, flow: Flow, wanted: CreateChild) -> Creat
         return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")
     except KindNotFound:
         return Refused(Reason.CHILD_REJECTED, f"the cluster does not serve {VOLCANO_JOB}: is Volcano installed?")
+    except Unavailable as error:
+        if error.status != INTERNAL_ERROR:
+            raise
+        return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")
     except Unauthorized:
         raise
     except (Forbidden, NotFound) as error:

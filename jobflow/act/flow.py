@@ -2,7 +2,9 @@
 
 In: the snapshot's flow, its plan, what is remembered of the flow. Out: an Outcome. A pass that created children
 does not write the status: the watch brings them back, and the pass after that writes what is then seen, so that
-the status tells of children that exist and costs one write a level.
+the status tells of children that exist and costs one write a level. A call that failed keeps back neither the other
+calls nor the status: one step's trouble must not hide what became of another. Should the watch never bring a child
+(it was deleted while the watch was broken) the flow is looked at again after a while.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from jobflow.act.status import write_status
 from jobflow.api.metadata import ObjectMeta, ObjectReference
 from jobflow.api.resources import JOB_FLOW
 from jobflow.api.status import JobFlowStatus
-from jobflow.cache.expectations import Expectations
+from jobflow.cache.expectations import GIVE_UP_SECONDS, Expectations
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.events import EventRecorder
@@ -42,12 +44,20 @@ class FlowActor:
 
     async def execute(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
         """Make it so. Raises ApiError where a call failed that says nothing about the plan."""
-        created = await self._creates_and_deletes(flow, plan, memory)
+        created, failure = await self._creates_and_deletes(flow, plan, memory)
         if created:
             self._tell_created(flow, created)
-            return Done()
-        if plan.creates:
-            return Again()
+            outcome: Outcome = Done(_earliest(GIVE_UP_SECONDS, self._seconds_until(plan)))
+        elif plan.creates and failure is None:
+            outcome = Again()
+        else:
+            outcome = await self._tell(flow, plan, memory)
+        if failure is not None:
+            raise failure
+        return outcome
+
+    async def _tell(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
+        """Write the status, now or when its time has come; then the events."""
         if plan.status is None:
             memory.unwritten_since = None
             return Done(self._seconds_until(plan))
@@ -60,15 +70,15 @@ class FlowActor:
             self._emit(flow, event)
         return Done(self._seconds_until(plan))
 
-    async def _creates_and_deletes(self, flow: Flow, plan: Plan, memory: FlowMemory) -> list[str]:
-        """Names of the children that were created. All calls end before one's error is raised."""
+    async def _creates_and_deletes(
+        self, flow: Flow, plan: Plan, memory: FlowMemory
+    ) -> tuple[list[str], BaseException | None]:
+        """Names of the children that were created, and the first error: one call's does not keep back another."""
         calls = [self._create(flow, wanted, memory) for wanted in plan.creates]
         calls += [self._delete(flow, wanted) for wanted in plan.deletes]
         results = await asyncio.gather(*calls, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return [result for result in results if isinstance(result, str)]
+        failure = next((result for result in results if isinstance(result, BaseException)), None)
+        return [result for result in results if isinstance(result, str)], failure
 
     async def _create(self, flow: Flow, wanted: CreateChild, memory: FlowMemory) -> str | None:
         match await create_child(self.client, flow, wanted):

@@ -48,8 +48,5 @@ class Cache:
 
     def _flow_changed(self, old: FlowView | None, new: FlowView | None) -> None:
         if old is not None and (new is None or new.uid != old.uid):
-            self.children.forget(old.uid)
             self.expectations.forget(old.uid)
-        if new is not None:
-            self.children.settle(new.uid, new.status)
         self._listener.flow_changed(old, new)

@@ -7,10 +7,10 @@ watch may bring "Completed" and "deleted" between two reconciles, and a finished
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from jobflow.api.children import ChildView
-from jobflow.api.status import JobFlowStatus
+from jobflow.api.status import FlowStatus, JobFlowStatus
 from jobflow.cache.store import Store
 
 Notice = Callable[[ChildView | None, ChildView | None], None]
@@ -60,16 +60,24 @@ class Children:
         if not vanished:
             return
         records = {record.jobName: record for record in status.flowStatuses}
-        for uid, child in list(vanished.items()):
-            record = records.get(child.name)
-            if record and (record.phase.settled or record.jobUID not in ("", uid)):
-                del vanished[uid]
-        if not vanished:
+        still = {
+            uid: child
+            for uid, child in vanished.items()
+            if not ((record := records.get(child.name)) and _is_told(child, record, vanished))
+        }
+        if still:
+            self._vanished[flow_uid] = still
+        else:
             del self._vanished[flow_uid]
 
-    def forget(self, flow_uid: str) -> None:
-        """The flow is gone: what vanished of it matters to nobody."""
-        self._vanished.pop(flow_uid, None)
+    def forget(self, namespace: str, flow: str) -> None:
+        """The flow is gone: what vanished of it, in whatever incarnation, matters to nobody.
+
+        Its children usually go after it (background deletion), so this is asked when the last news of it is handled.
+        """
+        for flow_uid, vanished in list(self._vanished.items()):
+            if any((child.namespace, child.flow) == (namespace, flow) for child in vanished.values()):
+                del self._vanished[flow_uid]
 
     def replace(self, objects: Sequence[ChildView], resource_version: str) -> None:
         """Take a whole list."""
@@ -95,6 +103,18 @@ class Children:
             if new.template:
                 self._by_template.setdefault(new.template, {})[new.uid] = new
         self._on_change(old, new)
+
+
+def _is_told(child: ChildView, record: FlowStatus, vanished: Mapping[str, ChildView]) -> bool:
+    """Whether the committed record says all that this vanished child could: a result, or a later child of the step.
+
+    A record of an earlier child does not: this one may have finished since, and must not run again.
+    """
+    if record.phase.settled:
+        return True
+    if record.jobUID in ("", child.uid) or record.jobUID in vanished:
+        return False
+    return record.startTime is not None and child.created <= record.startTime
 
 
 def _drop(index: dict[str, dict[str, ChildView]], key: str, uid: str) -> None:

@@ -14,8 +14,8 @@ from msgspec import Struct, field
 
 from jobflow.api import names
 from jobflow.api.children import ChildPhase, ChildView, Node, StatusList
-from jobflow.api.metadata import ObjectMeta
-from jobflow.api.resources import VOLCANO_JOB, Resource
+from jobflow.api.metadata import ObjectMeta, OwnerReference
+from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB, Resource
 
 RESOURCE: Resource = VOLCANO_JOB
 
@@ -85,7 +85,7 @@ def view(job: Job) -> ChildView:
     meta, status = job.metadata, job.status
     state = status.state.phase
     phase, listed = MEANING.get(state, (ChildPhase.UNKNOWN, StatusList.UNKNOWN))
-    owner = next((ref for ref in meta.ownerReferences if ref.controller), None)
+    owner = _flow(meta)
     return ChildView(
         namespace=meta.namespace,
         name=meta.name,
@@ -94,7 +94,7 @@ def view(job: Job) -> ChildView:
         flow=owner.name if owner else "",
         flow_uid=owner.uid if owner else "",
         node=_node(meta),
-        template=meta.annotations.get(names.CREATED_BY_JOB_TEMPLATE, ""),
+        template=_template(meta),
         phase=phase,
         state=state or "Pending",
         listed=listed,
@@ -108,6 +108,19 @@ def view(job: Job) -> ChildView:
         owned_ttl=_integer(meta.annotations.get(names.OWNED_TTL)),
         deleting=meta.deletionTimestamp is not None,
     )
+
+
+def _flow(meta: ObjectMeta) -> OwnerReference | None:
+    """Its controller owner, where that is a JobFlow: a label alone makes no child."""
+    owner = meta.controller
+    ours = owner is not None and owner.kind == JOB_FLOW.kind and owner.apiVersion.startswith(f"{JOB_FLOW.group}/")
+    return owner if ours else None
+
+
+def _template(meta: ObjectMeta) -> str:
+    """`<namespace>.<name>`: the annotation, which is whole; else the label, which may have been cut."""
+    key = names.CREATED_BY_JOB_TEMPLATE
+    return meta.annotations.get(key) or meta.labels.get(key, "")
 
 
 def _node(meta: ObjectMeta) -> Node | None:

@@ -2,8 +2,8 @@
 
 In: a flow, a node of its graph and the step's template. Out: the body to create. The template's spec is taken as it
 is, save `ttlSecondsAfterFinished`: Volcano would delete a finished Job before its result is committed, so the time
-is kept in an annotation and we delete the Job ourselves (`ttl.py`). The template's own labels and annotations
-are not copied, as upstream.
+is kept in an annotation and we delete the Job ourselves (`retain.py`); and aliases, which become the words that
+Volcano's API has. The template's own labels and annotations are not copied, as upstream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import msgspec
 from jobflow.api import names
 from jobflow.api.children import Node
 from jobflow.api.objects import TemplateView
+from jobflow.api.policies import canonical_job_spec
 from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
+from jobflow.api.validate_template import task_name, whole
 from jobflow.reconcile.snapshot import Flow
 
 
@@ -28,16 +30,15 @@ def child_name(flow: Flow, node: Node, spec: dict[str, Any]) -> str:
     """The child's name, cut where its pods' names would not fit. Raises names.NameTooLong."""
     tasks = spec.get("tasks") or []
     suffix = names.pod_suffix_length(
-        [task.get("name") or f"default{index}" for index, task in enumerate(tasks)],
-        [task.get("replicas", 1) for task in tasks],
+        [task_name(task, index) for index, task in enumerate(tasks)],
+        [whole(task.get("replicas"), 1) for task in tasks],
     )
     return names.child_name(flow.name, node.step, node.item, node.attempt, suffix)
 
 
 def template_spec(template: TemplateView) -> dict[str, Any]:
     """The template's spec, as a tree of its own that may be changed."""
-    spec: dict[str, Any] = msgspec.json.decode(template.spec)
-    return spec
+    return canonical_job_spec(msgspec.json.decode(template.spec))
 
 
 def child_body(flow: Flow, node: Node, name: str, template: TemplateView) -> dict[str, Any]:

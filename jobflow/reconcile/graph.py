@@ -66,8 +66,11 @@ def graph_of(steps: Iterable[Step]) -> Graph:
 
 
 def hash_of(steps: Iterable[FlowStep]) -> str:
-    """A hash of what is frozen from the flow's creation: step names, in order, and their edges."""
-    frozen = [(step.name, sorted(step.targets)) for step in steps]
+    """A hash of what is frozen from the flow's creation: step names and their edges.
+
+    Not their order: the list is a map by name, so the API server takes another order for no change.
+    """
+    frozen = sorted((step.name, sorted(step.targets)) for step in steps)
     return hash_of_bytes(msgspec.json.encode(frozen))
 
 

@@ -26,8 +26,8 @@ def job_status(standing: Standing, committed: JobStatus | None, now: datetime, m
     child = standing.child
     if child is None or standing.frozen:
         return committed
-    if standing.record is not None and standing.record.jobUID not in ("", child.uid):
-        committed = None  # the entry is of a child that was deleted before it ended
+    if _of_another(standing, child):
+        committed = None
     entry = JobStatus(
         name=child.name,
         state=child.state,
@@ -45,7 +45,7 @@ def job_condition(standing: Standing, committed: JobCondition | None) -> JobCond
     if child is None or standing.frozen:
         return committed
     counts = {task: TaskState(phases) for task, phases in sorted(child.task_counts.items())}
-    if not counts and child.phase.terminal and committed is not None:
+    if not counts and child.phase.terminal and committed is not None and not _of_another(standing, child):
         counts = committed.taskStatusCount
     return JobCondition(
         phase=child.state,
@@ -64,6 +64,11 @@ def end_of(child: ChildView, now: datetime) -> datetime:
         except ValueError:
             pass  # not Volcano's: the transition's time is as good
     return (child.changed or now).replace(microsecond=0)
+
+
+def _of_another(standing: Standing, child: ChildView) -> bool:
+    """Whether the committed entries are of a child that was deleted before it ended."""
+    return standing.record is not None and standing.record.jobUID not in ("", child.uid)
 
 
 def _extend(histories: tuple[RunningHistory, ...], child: ChildView) -> tuple[RunningHistory, ...]:

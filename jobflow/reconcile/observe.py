@@ -91,9 +91,9 @@ def _standing(step: Step, record: FlowStatus | None, children: list[ChildView], 
         return Standing(step, record.phase, record.reason, record.message, child, record)
     if child is not None:
         return of_child(step, record, child)
-    gone = _current(record, vanished)
-    if gone is not None and gone.phase.terminal:
-        return of_child(step, record, gone)
+    ended = _current(record, [gone for gone in vanished if gone.phase.terminal])
+    if ended is not None:
+        return of_child(step, record, ended)
     return Standing(step, StepPhase.WAITING, child=None, record=record)
 
 
@@ -111,8 +111,10 @@ def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list
     for child in children:
         if child.flow_uid != flow.uid:
             continue
-        step = child.node.step if child.node else child.name.removeprefix(prefix)
-        found[step].append(child)
+        if child.node is not None:
+            found[child.node.step].append(child)
+        elif child.name.startswith(prefix):
+            found[child.name.removeprefix(prefix)].append(child)
     return found
 
 

@@ -21,6 +21,8 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_BACK_OFF_SECONDS = 0.1  # a conflict is usually over when the watch has caught up
 LAST_BACK_OFF_SECONDS = 60.0  # a quota or a missing kind that is mended is noticed within a minute
+TICK_SECONDS = 0.001  # a loop's clock is coarser than a float: a shorter sleep might not pass any time
+STALE_TIMERS = 256  # void timers that are cheaper to keep than to look for
 
 
 class QueueClosed(Exception):
@@ -82,6 +84,7 @@ class WorkQueue(Generic[K]):
         self._due[key] = due
         self._sequence += 1
         heapq.heappush(self._timers, (due, self._sequence, key))
+        self._drop_stale_timers()
         self._set_alarm()
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
@@ -150,6 +153,12 @@ class WorkQueue(Generic[K]):
                 waiter.set_result(None)
                 return
 
+    def _drop_stale_timers(self) -> None:
+        """Timers that `add` made void stay in the heap until there are too many: some would stay for days."""
+        if len(self._timers) > 2 * len(self._due) + STALE_TIMERS:
+            self._timers = [(due, number, key) for number, (key, due) in enumerate(self._due.items())]
+            heapq.heapify(self._timers)
+
     def _set_alarm(self) -> None:
         """One sleeping task for the earliest timer; a timer that comes before it takes its place."""
         if not self._timers or self._timers[0][0] >= self._alarm_at or self._closed:
@@ -160,7 +169,7 @@ class WorkQueue(Generic[K]):
         self._alarm = asyncio.create_task(self._ring(self._alarm_at), name="work queue alarm")
 
     async def _ring(self, due: float) -> None:
-        await self._clock.sleep(due - self._clock.monotonic())
+        await self._clock.sleep(max(due - self._clock.monotonic(), TICK_SECONDS))
         self._alarm, self._alarm_at = None, float("inf")
         now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
