@@ -1,0 +1,1 @@
+"""For tests of flows, ours and yours: builders that read as sentences, and clocks that do not wait."""

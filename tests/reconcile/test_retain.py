@@ -1,0 +1,79 @@
+"""Which children are deleted, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from jobflow.api.status import FlowPhase, FlowState, Outcome, StepPhase
+from jobflow.reconcile.retain import deletions
+from jobflow.testing.builders import child, flow
+from jobflow.testing.clock import EPOCH
+
+F = flow("f").step("a").step("b")
+A, B = child("a", of="f").completed(60), child("b", of="f").completed(90)
+DONE = (A.record(StepPhase.SUCCEEDED), B.record(StepPhase.SUCCEEDED))
+RUNS = (A.record(StepPhase.SUCCEEDED), B.record(StepPhase.RUNNING))
+SUCCEED = {"state": FlowState(FlowPhase.SUCCEED), "outcome": Outcome.SUCCEEDED}
+FAILED = {"state": FlowState(FlowPhase.FAILED), "outcome": Outcome.FAILED}
+RUNNING = {"state": FlowState(FlowPhase.RUNNING)}
+
+
+@pytest.mark.parametrize(
+    ("said", "policy", "state", "records", "expect"),
+    [
+        ("succeeded, delete", "delete", SUCCEED, DONE, ["f-a", "f-b"]),
+        ("succeeded, retain", "retain", SUCCEED, DONE, []),
+        ("succeeded, no policy", None, SUCCEED, DONE, []),
+        ("failed, delete: children are evidence", "delete", FAILED, DONE, []),
+        ("all completed but that is not committed", "delete", RUNNING, RUNS, []),
+    ],
+)
+def test_the_policy(said, policy, state, records, expect):
+    builder = (F.policy(policy) if policy else F).recorded(*records, **state)
+    assert [delete.name for delete in deletions(builder.snapshot(A.view(), B.view())).now] == expect
+
+
+@pytest.mark.parametrize(
+    ("said", "children"),
+    [
+        ("an earlier incarnation's", [A.owned_by("earlier")]),
+        ("one that is being deleted already", [A.deleting()]),
+    ],
+)
+def test_what_the_policy_leaves_alone(said, children):
+    snapshot = F.policy("delete").recorded(*DONE, **SUCCEED).snapshot(*(c.view() for c in children))
+    assert deletions(snapshot).now == ()
+
+
+def test_a_deletion_names_the_uid():
+    (delete,) = deletions(F.policy("delete").recorded(*DONE, **SUCCEED).snapshot(A.view())).now
+    assert (delete.name, delete.uid) == ("f-a", "job-f-a")
+
+
+TIMED = A.ttl(30)
+
+
+@pytest.mark.parametrize(
+    ("said", "records", "children", "seconds", "deleted", "due"),
+    [
+        ("before its time", RUNS, [TIMED], 70, [], 90),
+        ("at its time", RUNS, [TIMED], 90, ["f-a"], None),
+        ("after its time", RUNS, [TIMED], 500, ["f-a"], None),
+        ("its result is not committed", (A.record(StepPhase.RUNNING), RUNS[1]), [TIMED], 500, [], None),
+        ("nothing is committed at all", (), [TIMED], 500, [], None),
+        ("another child of the step is committed", RUNS, [TIMED.incarnation("second")], 500, [], None),
+        ("no ttl", RUNS, [A], 500, [], None),
+        ("restarted by hand after its end", RUNS, [TIMED.running()], 500, [], None),
+        ("one due, one later", DONE, [TIMED, B.ttl(30)], 100, ["f-a"], 120),
+        ("two later", DONE, [TIMED, B.ttl(30)], 80, [], 90),
+    ],
+)
+def test_the_time_to_live_whatever_the_policy(said, records, children, seconds, deleted, due):
+    snapshot = F.recorded(*records, **RUNNING).snapshot(
+        *(c.view() for c in children), now=EPOCH + timedelta(seconds=seconds)
+    )
+    result = deletions(snapshot)
+    assert [delete.name for delete in result.now] == deleted
+    assert result.next_due == (EPOCH + timedelta(seconds=due) if due else None)
