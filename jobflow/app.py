@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from random import Random
 from typing import Any, Protocol
 
 import structlog
@@ -48,11 +49,12 @@ class Whole(Sink[Any], WholeSink[Any], Protocol):
 class App:
     """One controller process, apart from its signals and its flags."""
 
-    def __init__(self, client: Client, clock: Clock, settings: Settings) -> None:
+    def __init__(self, client: Client, clock: Clock, settings: Settings, random: Random | None = None) -> None:
+        """`random` is the jitter of the work queue; that of requests and watches is the client's."""
         self._client = client
         self._clock = clock
         self._settings = settings
-        self.queue = WorkQueue[Key](clock, namespace=lambda key: key.namespace)
+        self.queue = WorkQueue[Key](clock, namespace=lambda key: key.namespace, jitter=random)
         interests = Interests()
         self.cache = Cache(Route(self.queue, interests))
         self.recorder = EventRecorder(client, clock)
@@ -101,9 +103,11 @@ class App:
             working.cancel()
         log.info("draining", held=self.queue.held)
         drained = asyncio.create_task(self._clock.sleep(DRAIN_SECONDS), name="drain deadline")
-        await asyncio.wait({working, drained}, return_when=asyncio.FIRST_COMPLETED)
-        drained.cancel()
-        working.cancel()
+        try:
+            await asyncio.wait({working, drained}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            drained.cancel()
+            working.cancel()
 
     def _reflectors(
         self, resource: Resource, codec: Codec[Any], sink: Whole, label_selector: str = ""

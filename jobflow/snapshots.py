@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from jobflow.act.memory import FlowMemory
 from jobflow.api.objects import FlowView
 from jobflow.api.resources import Key
+from jobflow.api.status import Reason
 from jobflow.cache.cache import Cache
 from jobflow.clock import Clock
 from jobflow.reconcile.graph import compile_flow
@@ -59,7 +60,7 @@ class Snapshots:
         """What is known of the flow now."""
         view = self._cache.flows.get((key.namespace, key.name))
         if view is None:
-            self._memories.pop(key, None)
+            self._forget(self._memories.pop(key, None))
             self._cache.children.forget(key.namespace, key.name)
             return Absent()
         if view.status_problem:
@@ -69,16 +70,34 @@ class Snapshots:
             return Behind(wait)
         self._cache.children.settle(view.uid, view.status)
         memory = self._memory(key, view)
+        self._drop_refusals_of_freed_names(view, memory)
         return Taken(self._freeze(view, memory), memory)
 
     def _memory(self, key: Key, view: FlowView) -> FlowMemory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != view.uid:
+            self._forget(memory)
             memory = FlowMemory(view.uid, compile_flow(view.name, view.spec), view.generation)
             self._memories[key] = memory
         elif memory.generation != view.generation:
             memory.compiled, memory.generation = compile_flow(view.name, view.spec), view.generation
         return memory
+
+    def _drop_refusals_of_freed_names(self, view: FlowView, memory: FlowMemory) -> None:
+        """An earlier incarnation's child that was seen, and has gone since, keeps no step waiting any longer."""
+        for name, refusal in list(memory.refusals.items()):
+            if refusal.reason is not Reason.PREVIOUS_CHILD_TERMINATING:
+                continue
+            if self._cache.children.named(view.namespace, name) is not None:
+                memory.holders.add(name)
+            elif name in memory.holders:
+                memory.holders.discard(name)
+                memory.accepted(name)
+
+    def _forget(self, memory: FlowMemory | None) -> None:
+        """An incarnation is gone. Asked here, where no write of it can be under way: the key is in one hand."""
+        if memory is not None:
+            self._cache.expectations.forget(memory.uid)
 
     def _freeze(self, view: FlowView, memory: FlowMemory) -> Snapshot:
         flow = Flow(

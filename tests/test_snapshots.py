@@ -101,6 +101,20 @@ def test_memory_is_of_one_incarnation_and_goes_with_the_flow(cache, snapshots):
     assert len(snapshots) == 0
 
 
+@pytest.mark.parametrize("end", ["it is deleted", "another has its name"])
+def test_what_was_expected_of_a_flow_goes_with_it_even_if_it_was_expected_after_its_end(cache, snapshots, end):
+    """A write that was under way when the flow went is answered afterwards."""
+    cache.flows.put(F.view())
+    taken(snapshots)
+    if end == "it is deleted":
+        cache.flows.remove(F.view())
+    else:
+        cache.flows.put(F.incarnation("second").view())
+    cache.expectations.created(F.own_uid, "never-seen", 0)
+    snapshots.take(KEY)
+    assert len(cache.expectations) == 0
+
+
 class TestAChildThatVanished:
     def test_is_in_the_snapshot_until_its_end_is_committed(self, cache, snapshots):
         cache.flows.put(F.view())

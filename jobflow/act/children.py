@@ -106,6 +106,7 @@ async def _who_has_the_name(client: Client, flow: Flow, wanted: CreateChild) -> 
     owner = meta.controller
     if owner is not None and owner.uid == flow.uid:
         if _is_node(meta, flow, wanted):
+            await _label_again(client, flow, wanted, meta)
             return Created(meta.uid)
         step = meta.annotations.get(names.STEP_NAME, "?")
         return Refused(Reason.NAME_CONFLICT, f"Job {wanted.name} is already the child of step {step}")
@@ -119,6 +120,15 @@ async def _who_has_the_name(client: Client, flow: Flow, wanted: CreateChild) -> 
         Reason.NAME_CONFLICT,
         f"a Job named {wanted.name} exists and {belongs}; delete or rename it, or rename the flow or the step",
     )
+
+
+async def _label_again(client: Client, flow: Flow, wanted: CreateChild, meta: ObjectMeta) -> None:
+    """A child that somebody took our label from is out of the watch's sight; with the label it is back."""
+    if names.CREATED_BY_JOB_FLOW in meta.labels:
+        return
+    labels = wanted.body["metadata"]["labels"]
+    patch = {"metadata": {"uid": meta.uid, "labels": labels}}  # the UID makes it a Conflict where it is another by now
+    await client.patch(VOLCANO_JOB, flow.namespace, wanted.name, patch)
 
 
 def _is_node(meta: ObjectMeta, flow: Flow, wanted: CreateChild) -> bool:

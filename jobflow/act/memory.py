@@ -26,6 +26,7 @@ class FlowMemory:
     generation: int
     refusals: dict[str, Refusal] = field(default_factory=dict)  # by child name
     tries: dict[str, int] = field(default_factory=dict)  # refused creates by child name
+    holders: set[str] = field(default_factory=set)  # names that an earlier incarnation's child was seen to hold
     unwritten_since: float | None = None  # monotonic seconds since which a changed status waits for company
 
     def refused(self, name: str, basis: str, reason: Reason, message: str, final: bool, now: datetime) -> None:
@@ -36,6 +37,6 @@ class FlowMemory:
         self.refusals[name] = Refusal(reason, message, final, now + timedelta(seconds=seconds), basis)
 
     def accepted(self, name: str) -> None:
-        """The child exists now."""
+        """Nothing keeps the child from being created any more: it exists, or its name is free."""
         self.refusals.pop(name, None)
         self.tries.pop(name, None)

@@ -35,7 +35,7 @@ class Cache:
         self.flows = Store[tuple[str, str], FlowView](
             key=lambda flow: (flow.namespace, flow.name),
             version=lambda flow: f"{flow.uid}/{flow.resource_version}",
-            on_change=self._flow_changed,
+            on_change=listener.flow_changed,
         )
         self.templates = Store[tuple[str, str], TemplateView](
             key=lambda template: (template.namespace, template.name),
@@ -44,9 +44,3 @@ class Cache:
         )
         self.children = Children(listener.child_changed)
         self.expectations = Expectations(self.children)
-        self._listener = listener
-
-    def _flow_changed(self, old: FlowView | None, new: FlowView | None) -> None:
-        if old is not None and (new is None or new.uid != old.uid):
-            self.expectations.forget(old.uid)
-        self._listener.flow_changed(old, new)

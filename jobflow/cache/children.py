@@ -29,9 +29,14 @@ class Children:
         self._by_flow: dict[str, dict[str, ChildView]] = {}
         self._by_template: dict[str, dict[str, ChildView]] = {}
         self._vanished: dict[str, dict[str, ChildView]] = {}
+        self._incarnations: dict[tuple[str, str], set[str]] = {}  # UIDs of flows by name, of which some vanished
 
     def __len__(self) -> int:
         return len(self._store)
+
+    def named(self, namespace: str, name: str) -> ChildView | None:
+        """The child of this name, whoever owns it."""
+        return self._store.get((namespace, name))
 
     def of_flow(self, flow_uid: str) -> tuple[ChildView, ...]:
         """The children that exist whose controller owner is this flow."""
@@ -75,9 +80,8 @@ class Children:
 
         Its children usually go after it (background deletion), so this is asked when the last news of it is handled.
         """
-        for flow_uid, vanished in list(self._vanished.items()):
-            if any((child.namespace, child.flow) == (namespace, flow) for child in vanished.values()):
-                del self._vanished[flow_uid]
+        for flow_uid in self._incarnations.pop((namespace, flow), ()):
+            self._vanished.pop(flow_uid, None)
 
     def replace(self, objects: Sequence[ChildView], resource_version: str) -> None:
         """Take a whole list."""
@@ -97,6 +101,7 @@ class Children:
             _drop(self._by_template, old.template, old.uid)
             if old.flow_uid:
                 self._vanished.setdefault(old.flow_uid, {})[old.uid] = old
+                self._incarnations.setdefault((old.namespace, old.flow), set()).add(old.flow_uid)
         if new is not None:
             if new.flow_uid:
                 self._by_flow.setdefault(new.flow_uid, {})[new.uid] = new

@@ -1,7 +1,8 @@
 """Logs: structlog, one line an event, with the flow and the step bound by whoever handles them.
 
 In: level and format. Out: lines on the stream given (stderr unless told otherwise). Values of parameters and secrets
-are never passed to a log call; bodies of unknown errors are cut where they are made (`kube.errors`).
+are never passed to a log call, tracebacks show no local variables (a template's environment would be among them), and
+bodies of unknown errors are cut where they are made (`kube.errors`).
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ def configure(level: str = "info", fmt: LogFormat = LogFormat.TEXT, stream: Text
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if fmt is LogFormat.JSON
-        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+        else structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if fmt is LogFormat.JSON else structlog.processors.StackInfoRenderer(),
+            *([structlog.processors.format_exc_info] if fmt is LogFormat.JSON else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

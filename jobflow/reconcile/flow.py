@@ -48,10 +48,10 @@ def reconcile_flow(snapshot: Snapshot) -> Plan:
     advance = Advance(observe(snapshot, graph.steps))
     if not problem and not flow.deleting:
         _advance(snapshot, graph, advance)
-    decided = Outcome.FAILED if problem else outcome(advance.standings.values())
+    decided = flow.committed.outcome or (Outcome.FAILED if problem else outcome(advance.standings.values()))
     if decided is not None or flow.deleting:
         advance = Advance(_close(advance.standings, decided))
-    state = flow_state(flow, advance.standings.values(), decided) if not problem else invalid_state(flow, problem)
+    state = invalid_state(flow, problem) if problem else flow_state(flow, advance.standings.values(), decided)
     return _plan(snapshot, advance, build_status(snapshot, advance.standings, state, decided))
 
 
@@ -73,7 +73,7 @@ def spec_problem(flow: Flow) -> str:
 
 def invalid_state(flow: Flow, problem: str) -> FlowState:
     """`status.state` of a flow whose spec cannot be run."""
-    if flow.deleting:
+    if flow.deleting or flow.committed.state.phase in FINAL_PHASES:
         return flow_state(flow, (), None)
     return FlowState(FlowPhase.FAILED, Reason.INVALID_SPEC, problem)
 
@@ -119,7 +119,9 @@ def _close(standings: dict[str, Standing], decided: Outcome | None) -> dict[str,
             standing,
             phase=StepPhase.UNREACHABLE,
             reason=Reason.FLOW_FAILED,
-            message="another step failed before this one could start",
+            message="its unfinished Job was deleted, and another step has failed since"
+            if standing.had_child
+            else "another step failed before this one could start",
         )
         for name, standing in standings.items()
     }

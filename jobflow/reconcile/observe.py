@@ -119,10 +119,16 @@ def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list
 
 
 def _records(flow: Flow) -> Mapping[str, FlowStatus]:
-    """What is committed of each step: ours, else what upstream's jobStatusList tells of its Job."""
-    committed = flow.committed
-    records = _upstream_records(flow, committed) if not committed.flowStatuses else {}
-    return records | {record.name: record for record in committed.flowStatuses}
+    """What is committed of each step: our record, joined with what upstream's jobStatusList tells of its Job.
+
+    A result that either of them has stands: the list may be of upstream's controller, before us or between.
+    """
+    records = _upstream_records(flow, flow.committed)
+    for ours in flow.committed.flowStatuses:
+        theirs = records.get(ours.name)
+        if ours.phase.settled or theirs is None or not theirs.phase.settled:
+            records[ours.name] = ours
+    return records
 
 
 def _upstream_records(flow: Flow, committed: JobFlowStatus) -> dict[str, FlowStatus]:

@@ -3,7 +3,7 @@
 In: where its steps stand. Out: the outcome (None while open) and `status.state`. Rules: a failed step decides
 Failed at once, and what runs beside it finishes and is still observed; all steps succeeded decides Succeeded, so
 a flow without steps succeeds at once; a flow is Pending until a child of it has run (upstream); a flow that is
-being deleted is Terminating.
+being deleted is Terminating; a final phase that is committed never changes, whatever else fails or is deleted.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def outcome(standings: Collection[Standing]) -> Outcome | None:
 
 def flow_state(flow: Flow, standings: Collection[Standing], decided: Outcome | None) -> FlowState:
     """`status.state`: phase, reason and message."""
+    if flow.committed.state.phase in FINAL_PHASES:
+        return flow.committed.state
     if flow.deleting:
         return FlowState(FlowPhase.TERMINATING, message="the JobFlow is being deleted")
     if decided is Outcome.SUCCEEDED:

@@ -26,7 +26,7 @@ def build_status(
     flow_statuses = tuple(flow_status(standing, now) for standing in ordered)
     old_entries = {entry.name: entry for entry in committed.jobStatusList}
     entries, conditions = _job_entries(ordered, old_entries, committed.conditions, now)
-    live = any(standing.phase.live for standing in ordered)
+    live = any(standing.phase.live for standing in ordered) or any(not c.phase.terminal for c in snapshot.children)
     ended = state.phase in FINAL_PHASES and not live
     return JobFlowStatus(
         **_lists(ordered, committed),
@@ -104,6 +104,8 @@ def _lists(standings: list[Standing], committed: JobFlowStatus) -> dict[str, tup
     for standing in standings:
         name = _job_name(standing)
         which = before.get(name) if standing.frozen or standing.child is None else standing.child.listed
+        if which is not None and standing.child is None and not standing.frozen and standing.phase.settled:
+            which = StatusList.TERMINATED  # unfinished, deleted by somebody, and not created again
         if which is not None:
             lists[which].append(name)
     return {which: tuple(names) for which, names in lists.items()}

@@ -8,7 +8,7 @@ Nothing is lost meanwhile: ends of children that vanish before the write are kep
 
 from __future__ import annotations
 
-from jobflow.api.status import FlowStatus, JobFlowStatus, StepPhase
+from jobflow.api.status import JobFlowStatus, StepPhase
 
 AT_ONCE = 0.0
 STEP_SECONDS = 1.0  # children of one level change together; a person watching does not see one second
@@ -39,13 +39,7 @@ def _of_flow(status: JobFlowStatus) -> Told:
 
 
 def _children(status: JobFlowStatus) -> list[Told]:
-    return [
-        (entry.name, entry.jobUID, entry.phase is StepPhase.FAILED, _telling(entry)) for entry in status.flowStatuses
-    ]
-
-
-def _telling(entry: FlowStatus) -> str:
-    return entry.reason if entry.phase is not StepPhase.WAITING or entry.message else ""
+    return [(entry.name, entry.jobUID, entry.phase is StepPhase.FAILED, entry.reason) for entry in status.flowStatuses]
 
 
 def _of_steps(status: JobFlowStatus) -> list[Told]:

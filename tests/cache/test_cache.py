@@ -36,12 +36,3 @@ def test_another_incarnation_of_a_flow_is_another_object_at_whatever_version():
     cache.flows.put(first)
     cache.flows.put(second)
     assert listener.told[-1] == ("flow", first, second)
-
-
-def test_what_was_expected_of_a_flow_goes_with_it():
-    cache = Cache(Listener())
-    view = flow("f").view()
-    cache.flows.put(view)
-    cache.expectations.created(view.uid, "never-seen", 0)
-    cache.flows.remove(view)
-    assert len(cache.expectations) == 0
