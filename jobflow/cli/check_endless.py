@@ -1,8 +1,8 @@
 """Endless Jobs: what is valid, and almost never meant.
 
-In: the document of a JobTemplate or a Job. Out: a warning where no pod of it can ever end. Kubernetes starts a container
-again whenever it ends unless `restartPolicy` says otherwise, and says Always where it is left out: such a Job runs
-for ever, its flow never goes on, and nothing looks wrong.
+In: the document of a JobTemplate or a Job. Out: a warning where no pod of it can ever end. Kubernetes starts a
+container again whenever it ends unless `restartPolicy` says otherwise, and says Always where it is left out: such a
+Job runs for ever, its flow never goes on, and nothing looks wrong.
 """
 
 from __future__ import annotations

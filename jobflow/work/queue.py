@@ -48,6 +48,7 @@ class WorkQueue(Generic[K]):
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = float("inf")
         self._closed = False
+        self.taken = 0  # keys handed out since the start
 
     def __len__(self) -> int:
         """Keys that are due now and not held by a worker."""
@@ -144,6 +145,7 @@ class WorkQueue(Generic[K]):
             self._ready[namespace] = keys  # to the back: the next namespace has its turn
         self._waiting_or_ready.discard(key)
         self._held.add(key)
+        self.taken += 1
         return key
 
     def _wake_one(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 from pathlib import Path
 
@@ -142,20 +141,12 @@ def test_explain_and_strict_validation_help_before_anything_runs(up) -> None:
     assert 'unknown field "spec.flows[1].dependOn"' in refused.stderr
 
 
-def test_foreground_deletion_shows_terminating_and_starts_nothing_new(up, examples: Path) -> None:
+def test_foreground_deletion_leaves_no_job_behind(up, examples: Path) -> None:
     kubectl = up("--runtime", "simulate").kubectl
-    slow = (
-        (examples / "shared-templates.yaml")
-        .read_text()
-        .replace(
-            "        spec:\n          restartPolicy",
-            "        metadata: {annotations: {simulate.jobflow.volcano.sh/duration: 60s}}\n        spec:\n          restartPolicy",
-        )
-    )
+    annotated = "        metadata: {annotations: {simulate.jobflow.volcano.sh/duration: 60s}}\n"
+    pod = "        spec:\n          restartPolicy"
+    slow = (examples / "shared-templates.yaml").read_text().replace(pod, annotated + pod)
     kubectl("apply", "-f", "-", stdin=slow)
     kubectl("wait", "vcjob/monday-build", "--for=jsonpath={.status.state.phase}=Running", "--timeout=30s")
     kubectl("delete", "jf", "monday", "--cascade=foreground", "--timeout=30s")
-    left: subprocess.CompletedProcess[str] = kubectl(
-        "get", "vcjob", "-l", "jobflow.volcano.sh/name=monday", "-o", "name"
-    )
-    assert left.stdout == ""
+    assert kubectl("get", "vcjob", "-l", "jobflow.volcano.sh/name=monday", "-o", "name").stdout == ""

@@ -80,6 +80,30 @@ def test_a_deleted_flow_starts_nothing_and_is_terminating():
     assert result.status.state.phase is FlowPhase.TERMINATING
 
 
+@pytest.mark.parametrize(
+    ("then", "children"),
+    [
+        (PAIR.deleting(), (A.failed(), B.running())),
+        (PAIR, (A.failed(), B.failed())),
+        (PAIR.step("c"), (A.failed(), B.completed())),
+    ],
+    ids=["the flow is deleted", "another step fails, too", "a step is added"],
+)
+def test_a_failure_that_is_committed_stays_as_it_was_told(then, children):
+    told = committed_after(PAIR, A.failed(), B.running())
+    later = plan(then.status(told), *children)
+    assert creates(later) == []
+    assert later.status is None or (later.status.state, later.status.outcome) == (told.state, told.outcome)
+
+
+def test_a_spec_that_is_mended_does_not_take_back_that_the_flow_failed():
+    begun = committed_after(PAIR, A.running())
+    refused = committed_after(PAIR.step("c").status(begun), A.running())
+    mended = plan(PAIR.status(refused), A.running())
+    assert creates(mended) == []
+    assert mended.status is None or (mended.status.state, mended.status.outcome) == (refused.state, Outcome.FAILED)
+
+
 class TestAChildThatAStrangerDeleted:
     running = committed_after(CHAIN, A.running())
 

@@ -104,6 +104,10 @@ class ApiServer:
             await self._journal.close()
             self._journal = None
 
+    def tell(self, listener: Callable[[Collection, Event], None]) -> None:
+        """Call `listener` with every change, in the writer's own step. For a server that has started."""
+        self._store.listeners.append(listener)
+
     @property
     def revision(self) -> int:
         """The newest revision: grows with every change, the server's own (garbage) included."""
