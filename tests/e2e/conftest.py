@@ -97,3 +97,9 @@ def up(tmp_path: Path) -> Iterator[Up]:
 @pytest.fixture
 def examples() -> Path:
     return EXAMPLES
+
+
+@pytest.fixture
+def jobflow() -> str:
+    """The command as users type it."""
+    return program("jobflow")

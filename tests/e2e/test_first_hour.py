@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -150,3 +151,15 @@ def test_foreground_deletion_leaves_no_job_behind(up, examples: Path) -> None:
     kubectl("wait", "vcjob/monday-build", "--for=jsonpath={.status.state.phase}=Running", "--timeout=30s")
     kubectl("delete", "jf", "monday", "--cascade=foreground", "--timeout=30s")
     assert kubectl("get", "vcjob", "-l", "jobflow.volcano.sh/name=monday", "-o", "name").stdout == ""
+
+
+def test_kubectl_edit_changes_a_control_field(up, examples: Path) -> None:
+    kubectl = up("--runtime", "simulate").kubectl
+    kubectl("apply", "-f", str(examples / "shared-templates.yaml"))
+    kubectl("wait", "jobflow/monday", *FINISHED)
+    os.environ["KUBE_EDITOR"] = "sed -i 's/jobRetainPolicy: retain/jobRetainPolicy: delete/'"
+    try:
+        assert "edited" in kubectl("edit", "jf", "monday").stdout
+    finally:
+        del os.environ["KUBE_EDITOR"]
+    kubectl("wait", "vcjob/monday-build", "--for=delete", "--timeout=30s")

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 from jobflow.clock import Clock
 from jobflow.kube.errors import SilentStream, Unavailable
 from jobflow.kube.transport import Request, Response, Stream, Transport
 from jobflow.local.apiserver.streams import Answer
 
-if TYPE_CHECKING:
-    from jobflow.local.apiserver.server import ApiServer
+
+class Server(Protocol):
+    """What answers."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request whole."""
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Answer]:
+        """Answer a request as a stream."""
 
 
 class InProcessTransport(Transport):
     """A Transport that calls the server."""
 
-    def __init__(self, server: ApiServer, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: Clock) -> None:
         self._server = server
         self._clock = clock
         self._closed = False

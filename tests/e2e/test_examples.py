@@ -1,0 +1,40 @@
+"""Every example ends as its first line says, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.blocking]
+
+EXPECTED = {
+    "ml-pipeline.yaml": {"ml-pipeline": "Succeed"},
+    "fan-out.yaml": {"fan-out": "Succeed"},
+    "etl.yaml": {"etl": "Succeed"},
+    "shared-templates.yaml": {"monday": "Succeed", "tuesday": "Succeed"},
+    "failing.yaml": {"failing": "Failed"},
+}
+RUN_SECONDS = 120
+
+
+def test_every_example_is_known_here(examples: Path) -> None:
+    assert {path.name for path in examples.glob("*.yaml")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("example", EXPECTED)
+def test_an_example_ends_as_it_says(example: str, examples: Path, jobflow: str, tmp_path: Path) -> None:
+    command = [jobflow, "run", "--allow-root", "-o", "json", str(examples / example)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, env=environment)
+    phases = {flow["metadata"]["name"]: flow["status"]["state"]["phase"] for flow in json.loads(done.stdout)["flows"]}
+    assert phases == EXPECTED[example], done.stderr
+    assert done.returncode == (1 if "Failed" in phases.values() else 0)
+
+
+def test_the_files_are_clean(examples: Path, jobflow: str) -> None:
+    done = subprocess.run([jobflow, "lint", "--strict", str(examples)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
