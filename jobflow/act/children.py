@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from jobflow.api import names
+from jobflow.api.access import Rule
 from jobflow.api.metadata import ObjectMeta
 from jobflow.api.objects import FlowObject
 from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
@@ -31,15 +32,24 @@ from jobflow.kube.errors import (
 from jobflow.reconcile.plan import CreateChild, DeleteChild
 from jobflow.reconcile.snapshot import Flow
 
+ACCESS = (
+    Rule(VOLCANO_JOB, ("create", "delete", "get", "patch")),
+    Rule(JOB_FLOW, ("get",)),
+    Rule(
+        JOB_FLOW, ("update",), "finalizers"
+    ),  # for blockOwnerDeletion, where OwnerReferencesPermissionEnforcement is on
+)
+
 UNPROCESSABLE = 422  # the one refusal after which the same body can never be accepted
 INTERNAL_ERROR = 500  # what an admission webhook that does not answer comes to: it may last, and users should read it
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The child exists."""
+    """The child exists; `found` where it did already: its answer was lost, or the cache lags behind."""
 
     uid: str
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ async def _who_has_the_name(client: Client, flow: Flow, wanted: CreateChild) -> 
     if owner is not None and owner.uid == flow.uid:
         if _is_node(meta, flow, wanted):
             await _label_again(client, flow, wanted, meta)
-            return Created(meta.uid)
+            return Created(meta.uid, found=True)
         step = meta.annotations.get(names.STEP_NAME, "?")
         return Refused(Reason.NAME_CONFLICT, f"Job {wanted.name} is already the child of step {step}")
     if owner is not None and (owner.kind, owner.name) == (JOB_FLOW.kind, flow.name):

@@ -33,6 +33,14 @@ NAMED_CHILDREN = 10  # in one Created event; a step of a thousand items must not
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child that exists since this pass, or that was `found` to exist already."""
+
+    name: str
+    found: bool
+
+
 @dataclass(frozen=True)
 class FlowActor:
     """Executes plans of flows."""
@@ -44,9 +52,9 @@ class FlowActor:
 
     async def execute(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
         """Make it so. Raises ApiError where a call failed that says nothing about the plan."""
-        created, failure = await self._creates_and_deletes(flow, plan, memory)
-        if created:
-            self._tell_created(flow, created)
+        children, failure = await self._creates_and_deletes(flow, plan, memory)
+        if children:
+            self._tell_created(flow, [child.name for child in children if not child.found])
             outcome: Outcome = Done(_earliest(GIVE_UP_SECONDS, self._seconds_until(plan)))
         elif plan.creates and failure is None:
             outcome = Again()
@@ -72,21 +80,22 @@ class FlowActor:
 
     async def _creates_and_deletes(
         self, flow: Flow, plan: Plan, memory: FlowMemory
-    ) -> tuple[list[str], BaseException | None]:
-        """Names of the children that were created, and the first error: one call's does not keep back another."""
+    ) -> tuple[list[_Child], BaseException | None]:
+        """The children that exist now, and the first error: one call's does not keep back another."""
         calls = [self._create(flow, wanted, memory) for wanted in plan.creates]
         calls += [self._delete(flow, wanted) for wanted in plan.deletes]
         results = await asyncio.gather(*calls, return_exceptions=True)
         failure = next((result for result in results if isinstance(result, BaseException)), None)
-        return [result for result in results if isinstance(result, str)], failure
+        return [result for result in results if isinstance(result, _Child)], failure
 
-    async def _create(self, flow: Flow, wanted: CreateChild, memory: FlowMemory) -> str | None:
+    async def _create(self, flow: Flow, wanted: CreateChild, memory: FlowMemory) -> _Child | None:
         match await create_child(self.client, flow, wanted):
-            case Created(uid):
+            case Created(uid, found):
                 memory.accepted(wanted.name)
                 self.expectations.created(flow.uid, uid, self.clock.monotonic())
-                log.info("child created", step=wanted.node.step, job=wanted.name, because=wanted.reason)
-                return wanted.name
+                said = "child found" if found else "child created"
+                log.info(said, step=wanted.node.step, job=wanted.name, because=wanted.reason)
+                return _Child(wanted.name, found)
             case Refused(reason, message, final):
                 memory.refused(wanted.name, wanted.basis, reason, message, final, self.clock.now())
                 log.warning("child refused", step=wanted.node.step, job=wanted.name, reason=reason, message=message)
@@ -115,6 +124,8 @@ class FlowActor:
         return max((plan.wake_at - self.clock.now()).total_seconds(), 0.0)
 
     def _tell_created(self, flow: Flow, created: list[str]) -> None:
+        if not created:
+            return
         shown = ", ".join(created[:NAMED_CHILDREN])
         more = f" and {len(created) - NAMED_CHILDREN} more" if len(created) > NAMED_CHILDREN else ""
         self._emit(flow, EmitEvent("Normal", "Created", f"created Job {shown}{more}"))

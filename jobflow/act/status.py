@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from jobflow.api.access import Rule
 from jobflow.api.metadata import ObjectMeta
-from jobflow.api.resources import Resource
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
 from jobflow.kube.client import Client
+
+ACCESS = tuple(Rule(resource, ("update",), "status") for resource in (JOB_FLOW, JOB_TEMPLATE))
 
 
 class _Written(msgspec.Struct):

@@ -16,12 +16,15 @@ from datetime import UTC, datetime
 
 import structlog
 
+from jobflow.api.access import Rule
 from jobflow.api.metadata import ObjectReference
 from jobflow.api.names import MAX_NAME_CHARACTERS
 from jobflow.api.resources import EVENT
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.errors import AlreadyExists, ApiError, NotFound, Throttled, Unavailable
+
+ACCESS = (Rule(EVENT, ("create", "patch")),)
 
 LANES = 4  # requests for Events in flight: a sixteenth of the client's, and about 400 Events a second
 MAX_QUEUED = 4096  # in all lanes: a burst of a thousand flows; some 4 MB

@@ -33,8 +33,8 @@ async def test_a_created_child_gives_its_uid(api, client):
 @pytest.mark.parametrize(
     ("said", "holder", "expect"),
     [
-        ("ours: our create was carried out and its reply was lost", A, Created("job-f-a")),
-        ("ours: upstream's controller made it", A.by_upstream(), Created("job-f-a")),
+        ("ours: our create was carried out and its reply was lost", A, Created("job-f-a", found=True)),
+        ("ours: upstream's controller made it", A.by_upstream(), Created("job-f-a", found=True)),
         ("an earlier incarnation's", A.owned_by("earlier"), Reason.PREVIOUS_CHILD_TERMINATING),
         ("another flow's", child("c", of="other").named("f-a"), Reason.NAME_CONFLICT),
         ("another step's", child("b", of="f").named("f-a"), Reason.NAME_CONFLICT),

@@ -131,6 +131,14 @@ async def test_one_refusal_does_not_keep_back_the_others(api, desk):
     assert desk.told == ["f: Created: created Job f-b"]
 
 
+async def test_a_child_that_was_there_already_is_expected_and_not_told_as_created(api, desk):
+    api.on("POST jobs", api.refusal(409, "AlreadyExists"))
+    api.on("GET jobs", api.answer(child("a", of="f").body()))
+    await desk.execute(Plan(creates=(create("a"),)))
+    assert desk.waits()
+    assert desk.told == []
+
+
 async def test_one_call_without_answer_keeps_back_neither_the_others_nor_what_was_learned(api, desk):
     def reply(request):
         if b'"f-a"' in request.body:
