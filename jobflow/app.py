@@ -1,84 +1,111 @@
 """App: the controller's parts, in the order in which they start and stop.
 
-In: a client, a clock, settings. Out: a running controller, until `stop` is set (it then drains: keys in hand are
-finished, nothing new is taken) or until it is cancelled (everything ends where it stands, which is safe at any
-moment). Children are listed before flows: a flow's committed status is then at least as new as the view of its
-children, so that a child which is missing because it was deleted after its result was committed is never taken
-for one that has yet to run.
+In: a client, a clock, settings; an election where there are other replicas. Out: a running controller, until `stop` is
+set (it then drains: keys in hand are finished, nothing new is taken, the lease is given back) or until it is cancelled
+(everything ends where it stands, which is safe at any moment). The cache is filled first, so that a replica that stands
+by leads at once when its turn comes; only a leader works (`term.py`). Children are listed before flows: a flow's
+committed status is then at least as new as the view of its children, so that a child which is missing because it was
+deleted after its result was committed is never taken for one that has yet to run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from msgspec import Struct
 
-from jobflow.act.flow import FlowActor
-from jobflow.api import names
-from jobflow.api.metadata import ObjectMeta
-from jobflow.api.objects import FlowObject, TemplateObject, flow_view, template_view
-from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, JOB_TEMPLATE, Key, Resource
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.api.status import FlowPhase
 from jobflow.cache.cache import Cache
-from jobflow.cache.scoped import Scoped, WholeSink
 from jobflow.clock import Clock
 from jobflow.config import Settings
 from jobflow.controller import Controller
 from jobflow.kinds import vcjob
 from jobflow.kube.client import Client
-from jobflow.kube.codec import Codec
-from jobflow.kube.events import EventRecorder
-from jobflow.kube.reflector import Reflector, Selection, Sink
+from jobflow.kube.leadership import Leadership
+from jobflow.kube.lease import Election
+from jobflow.kube.reflector import Reflector
+from jobflow.obs.measures import Measures, Readings
+from jobflow.ownership import Ownership
 from jobflow.snapshots import Snapshots
-from jobflow.work.interests import Interests
+from jobflow.term import Term
+from jobflow.watches import Watches
 from jobflow.work.queue import WorkQueue
-from jobflow.work.route import Route
 
 DRAIN_SECONDS = 20.0  # less than a pod's usual grace period of 30
+NO_PHASE_YET = "None"  # of a flow that no controller has looked at
 
 log = structlog.get_logger(__name__)
-
-
-class Whole(Sink[Any], WholeSink[Any], Protocol):
-    """A sink that takes the lists of one reflector, or the parts of several."""
 
 
 class App:
     """One controller process, apart from its signals and its flags."""
 
-    def __init__(self, client: Client, clock: Clock, settings: Settings, random: Random | None = None) -> None:
-        """`random` is the jitter of the work queue; that of requests and watches is the client's."""
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        settings: Settings,
+        random: Random | None = None,
+        election: Election | None = None,
+        measures: Measures | None = None,
+    ) -> None:
+        """`random` is the jitter of the work queue; that of requests and watches is the client's.
+
+        With an election, the client's transport has to be fenced by it (`kube/fenced.py`).
+        """
         self._client = client
         self._clock = clock
         self._settings = settings
-        self.queue = WorkQueue[Key](clock, namespace=lambda key: key.namespace, jitter=random)
-        interests = Interests()
-        self.cache = Cache(Route(self.queue, interests))
-        self.recorder = EventRecorder(client, clock)
-        self.snapshots = Snapshots(self.cache, clock)
-        actor = FlowActor(client, clock, self.recorder, self.cache.expectations)
-        self.controller = Controller(client, self.cache, self.queue, interests, self.snapshots, actor)
-        self._children = self._reflectors(
-            vcjob.RESOURCE, Codec(vcjob.Job, vcjob.view), self.cache.children, names.CREATED_BY_JOB_FLOW
-        )
-        self._templates = self._reflectors(JOB_TEMPLATE, Codec(TemplateObject, template_view), self.cache.templates)
-        self._flows = self._reflectors(JOB_FLOW, Codec(FlowObject, flow_view), self.cache.flows)
+        self._random = random or Random()
+        self._election = election
+        self._measures = measures or Measures()
+        self._ownership = Ownership()
+        self._watches = Watches(client, clock, settings.namespaces, self.cache)
+        self._term = self._new_term()
+        self._events_dropped = 0  # in earlier terms
+        self._leading = False
         self.synced = asyncio.Event()
+
+    @property
+    def cache(self) -> Cache:
+        """What is known of the cluster."""
+        return self._ownership.cache
+
+    @property
+    def queue(self) -> WorkQueue[Key]:
+        """The keys of this term, or of the last one."""
+        return self._term.queue
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What is remembered of flows in this term, or in the last one."""
+        return self._term.snapshots
+
+    @property
+    def controller(self) -> Controller:
+        """The loop of this term, or of the last one."""
+        return self._term.controller
 
     @property
     def reflectors(self) -> Sequence[Reflector[Any]]:
         """All watches of kinds that flows are made of."""
-        return (*self._children, *self._templates, *self._flows)
+        return [watch.reflector for watch in self._watches.all]
+
+    def unready(self) -> list[str]:
+        """What is still missing from the cache; a replica that stands by with a full one is ready."""
+        return self._watches.waiting
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then drain; or until cancelled."""
         async with asyncio.TaskGroup() as background:
-            tasks = [background.create_task(self.recorder.run(), name="event recorder")]
+            tasks: list[asyncio.Task[None]] = []
             if not self._settings.namespaces:
-                tasks.append(background.create_task(self._kind_arrivals().run(), name="kind arrivals"))
+                tasks.append(background.create_task(self._watches.kind_arrivals().run(), name="kind arrivals"))
             working = background.create_task(self._start(background, tasks), name="start")
             await stop.wait()
             await self._drain(working)
@@ -86,22 +113,42 @@ class App:
                 task.cancel()
 
     async def _start(self, background: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> None:
-        """Fill the cache, children first; then work until the queue is closed."""
-        for reflectors in (self._children, (*self._templates, *self._flows)):
-            tasks += [background.create_task(reflector.run(), name="reflector") for reflector in reflectors]
-            for reflector in reflectors:
-                await reflector.synced()
+        """Fill the cache; then work, or stand by until it is our turn to."""
+
+        def spawn(reflector: Reflector[Any]) -> None:
+            tasks.append(background.create_task(reflector.run(), name="reflector"))
+
+        tasks.append(background.create_task(self._fill(spawn), name="fill the cache"))
+        await self._watches.usable.wait()
+        if self._election is None:
+            await self._lead()
+        else:
+            await self._election.run(self._lead)
+
+    async def _fill(self, spawn: Callable[[Reflector[Any]], None]) -> None:
+        await self._watches.fill(spawn)
         self.synced.set()
         log.info("cache filled", flows=len(self.cache.flows), children=len(self.cache.children))
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self._settings.workers):
-                workers.create_task(self.controller.work(), name="worker")
+
+    async def _lead(self, leadership: Leadership | None = None) -> None:
+        """One term: until the queue is closed, or until leadership is lost, which cancels us."""
+        if self._term.begun:
+            self._events_dropped += self._term.recorder.dropped
+            self._term = self._new_term()
+        self._leading = True
+        try:
+            await self._term.run(self._settings.workers)
+        finally:
+            self._leading = False
+
+    def _new_term(self) -> Term:
+        return Term(self._client, self._clock, self._ownership, self._measures, self._random)
 
     async def _drain(self, working: asyncio.Task[None]) -> None:
-        self.queue.close()
-        if not self.synced.is_set():
-            working.cancel()
         log.info("draining", held=self.queue.held)
+        self._term.close()
+        if not self._leading:
+            working.cancel()
         drained = asyncio.create_task(self._clock.sleep(DRAIN_SECONDS), name="drain deadline")
         try:
             await asyncio.wait({working, drained}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,50 +156,25 @@ class App:
             drained.cancel()
             working.cancel()
 
-    def _reflectors(
-        self, resource: Resource, codec: Codec[Any], sink: Whole, label_selector: str = ""
-    ) -> tuple[Reflector[Any], ...]:
-        """One watch of the kind, or one for each namespace the controller is confined to."""
-        if not self._settings.namespaces:
-            selection = Selection(None, label_selector)
-            return (Reflector(self._client, self._clock, resource, codec, sink, selection),)
-        return tuple(
-            Reflector(
-                self._client, self._clock, resource, codec, Scoped(sink, _name_of), Selection(namespace, label_selector)
-            )
-            for namespace in self._settings.namespaces
+    def readings(self) -> Readings:
+        """How things stand now, for metrics; counts the flows, which takes a millisecond for ten thousand."""
+        limiter = self._client.limiter
+        phases = Counter(flow.status.state.phase or NO_PHASE_YET for flow in self.cache.flows.values())
+        return Readings(
+            leading=self._leading,
+            synced=self.synced.is_set(),
+            keys_ready=len(self.queue),
+            keys_held=self.queue.held,
+            keys_delayed=self._term.queue.delayed,
+            flows={phase: phases[phase] for phase in (*FlowPhase, NO_PHASE_YET)},
+            cached={
+                str(vcjob.RESOURCE): len(self.cache.children),
+                str(JOB_TEMPLATE): len(self.cache.templates),
+                str(JOB_FLOW): len(self.cache.flows),
+            },
+            undecodable=self._watches.undecodable,
+            troubled=self._watches.troubled,
+            events_dropped=self._events_dropped + self._term.recorder.dropped,
+            requests_in_flight=limiter.in_flight,
+            requests_limit=limiter.limit,
         )
-
-    def _kind_arrivals(self) -> Reflector[str]:
-        """A watch of CRDs, which wakes the reflectors of kinds that were absent."""
-        arrivals = _Arrivals(lambda: [reflector for reflector in self.reflectors if reflector.problem])
-        codec = Codec(_CustomResourceDefinition, lambda crd: crd.metadata.name)
-        return Reflector(self._client, self._clock, CUSTOM_RESOURCE_DEFINITION, codec, arrivals)
-
-
-class _CustomResourceDefinition(Struct):
-    metadata: ObjectMeta
-
-
-class _Arrivals:
-    """The sink of the CRD watch: any change of a CRD is a reason to look again for kinds that are missing."""
-
-    def __init__(self, troubled: Callable[[], Sequence[Reflector[Any]]]) -> None:
-        self._troubled = troubled
-
-    def replace(self, objects: Sequence[str], resource_version: str) -> None:
-        self._wake()
-
-    def put(self, obj: str) -> None:
-        self._wake()
-
-    def remove(self, obj: str) -> None:
-        """A CRD that leaves ends its kind's watch by itself."""
-
-    def _wake(self) -> None:
-        for reflector in self._troubled():
-            reflector.retry_now()
-
-
-def _name_of(obj: Any) -> Hashable:
-    return (obj.namespace, obj.name)

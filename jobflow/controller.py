@@ -9,7 +9,8 @@ cluster puts keys on the queue by `jobflow.work.route`; nothing polls.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -22,7 +23,11 @@ from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
 from jobflow.cache.cache import Cache
 from jobflow.kube.client import Client
 from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.fenced import NotLeader
+from jobflow.obs.measures import Measures
 from jobflow.reconcile.flow import reconcile_flow
+from jobflow.reconcile.plan import Plan
+from jobflow.reconcile.snapshot import Flow
 from jobflow.reconcile.template import reconcile_template
 from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable
 from jobflow.work.interests import Interests
@@ -41,6 +46,8 @@ class Controller:
     interests: Interests
     snapshots: Snapshots
     actor: FlowActor
+    measures: Measures = field(default_factory=Measures)
+    planned: Callable[[Flow, Plan], None] = lambda flow, plan: None  # told of each plan before it is carried out
 
     async def work(self) -> None:
         """One worker: handle keys until the queue is closed."""
@@ -51,7 +58,10 @@ class Controller:
                 return
             try:
                 with structlog.contextvars.bound_contextvars(kind=key.kind, flow=f"{key.namespace}/{key.name}"):
-                    self._settle(key, await self._handle(key))
+                    started = self.actor.clock.monotonic()
+                    outcome = await self._handle(key)
+                    self._settle(key, outcome)
+                self.measures.reconciled(key.kind, _result(outcome), self.actor.clock.monotonic() - started)
             finally:
                 self.queue.done(key)
 
@@ -63,6 +73,9 @@ class Controller:
             return Retry(error)
         except Conflict as error:
             log.debug("somebody wrote first", error=error.message)
+            return Retry(error)
+        except NotLeader as error:
+            log.debug("not written", error=error.message)
             return Retry(error)
         except ApiError as error:
             log.warning("the API server did not do it", error=error.message, status=error.status)
@@ -76,6 +89,7 @@ class Controller:
             case Taken(snapshot, memory):
                 plan = reconcile_flow(snapshot)
                 self.interests.set(key, plan.awaits)
+                self.planned(snapshot.flow, plan)
                 return await self.actor.execute(snapshot.flow, plan, memory)
             case Behind(seconds):
                 return Done(seconds)
@@ -108,3 +122,14 @@ class Controller:
             case Retry(error, at_least):
                 seconds = self.queue.retry(key, at_least)
                 log.debug("will be tried again", seconds=round(seconds, 2), error=str(error))
+
+
+def _result(outcome: Outcome) -> str:
+    """As metrics call it."""
+    match outcome:
+        case Done():
+            return "done"
+        case Again():
+            return "again"
+        case Retry():
+            return "retry"

@@ -1,23 +1,32 @@
 """`jobflow controller`: the controller against any API server, in a pod or on a desk.
 
-In: a kubeconfig, or the service account of the pod. Out: flows that move, and logs on stderr. SIGTERM and Ctrl-C drain:
-what is in hand is finished, nothing new is begun; a second signal ends the process at once, which is safe too.
+In: settings from flags, environment and a file; a kubeconfig, or the service account of the pod. Out: flows that move,
+logs on stderr, metrics and health where an address is given. SIGTERM and Ctrl-C drain: what is in hand is finished,
+nothing new is begun, the lease is given back; a second signal ends the process at once, which is safe too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from jobflow.clock import Clock
     from jobflow.config import Settings
+    from jobflow.kube.http import HttpTransport
+    from jobflow.kube.lease import Election
+    from jobflow.kube.transport import Transport
+    from jobflow.obs.measures import Measures
 
-DEFAULT_WORKERS = 32
+CONFIG_VARIABLE = "JOBFLOW_CONFIG"
 
 
 class Format(StrEnum):
@@ -37,6 +46,10 @@ class Level(StrEnum):
 
 
 def controller(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Settings as YAML; flags and JOBFLOW_... variables come first."),
+    ] = None,
     kubeconfig: Annotated[
         str | None,
         typer.Option(
@@ -47,24 +60,60 @@ def controller(
     namespace: Annotated[
         list[str] | None, typer.Option("--namespace", "-n", help="Work in this namespace only; may be repeated.")
     ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=1024, help="Flows handled at once.")
-    ] = DEFAULT_WORKERS,
-    log_format: Annotated[Format, typer.Option("--log-format", help="Lines for people, or for a collector.")] = (
-        Format.TEXT
-    ),
-    log_level: Annotated[Level, typer.Option("--log-level", help="The least level that is logged.")] = Level.INFO,
+    workers: Annotated[int | None, typer.Option("--workers", help="Flows handled at once. Default: 32.")] = None,
+    leader_elect: Annotated[
+        bool | None,
+        typer.Option(
+            "--leader-elect/--no-leader-elect", help="One of several replicas works, the others stand by. Default: no."
+        ),
+    ] = None,
+    lease_namespace: Annotated[
+        str | None, typer.Option("--lease-namespace", help="Of the Lease. Default: the pod's, or the context's.")
+    ] = None,
+    lease_name: Annotated[
+        str | None, typer.Option("--lease-name", help="Of the Lease. Default: jobflow-controller.")
+    ] = None,
+    lease_seconds: Annotated[
+        int | None, typer.Option("--lease-seconds", help="How long a leader that is gone is respected. Default: 15.")
+    ] = None,
+    metrics_address: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics-address", metavar="HOST:PORT", help="Serve /metrics, /healthz, /readyz. Default: do not."
+        ),
+    ] = None,
+    log_format: Annotated[
+        Format | None, typer.Option("--log-format", help="Lines for people, or for a collector. Default: text.")
+    ] = None,
+    log_level: Annotated[
+        Level | None, typer.Option("--log-level", help="The least level that is logged. Default: info.")
+    ] = None,
 ) -> None:
     """Run the controller against an API server."""
-    from jobflow.config import Settings
+    from jobflow.config import SettingsError, load
     from jobflow.kube.http import KubeconfigError
-    from jobflow.obs.log import LogFormat, configure
+    from jobflow.obs.health import AddressTakenError
+    from jobflow.obs.log import configure
 
-    configure(log_level.value, LogFormat(log_format.value))
-    settings = Settings(namespaces=tuple(dict.fromkeys(namespace or ())), workers=workers)
+    flags = {
+        "kubeconfig": kubeconfig,
+        "context": context,
+        "namespaces": tuple(namespace) if namespace else None,
+        "workers": workers,
+        "leader_elect": leader_elect,
+        "lease_namespace": lease_namespace,
+        "lease_name": lease_name,
+        "lease_seconds": lease_seconds,
+        "metrics_address": metrics_address,
+        "log_format": log_format,
+        "log_level": log_level,
+    }
+    named = os.environ.get(CONFIG_VARIABLE)
     try:
-        _on_fast_loop(lambda: _controller(kubeconfig, context, settings))
-    except KubeconfigError as error:
+        settings = load(flags, os.environ, config or (Path(named) if named else None))
+        configure(settings.log_level, settings.log_format)
+        _on_fast_loop(lambda: _controller(settings))
+    except (SettingsError, KubeconfigError, AddressTakenError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     except Exception as error:
@@ -74,21 +123,66 @@ def controller(
         raise typer.Exit(ExitCode.BUG) from error
 
 
-async def _controller(kubeconfig: str | None, context: str | None, settings: Settings) -> None:
-    """Connect, work, drain."""
+async def _controller(settings: Settings) -> None:
+    """Connect, work (or stand by), drain."""
     from jobflow.app import App
     from jobflow.cli.interrupts import Interrupts
     from jobflow.clock import SystemClock
     from jobflow.kube.client import Client
+    from jobflow.kube.fenced import FencedTransport
     from jobflow.kube.http import connect
+    from jobflow.kube.measured import MeasuredTransport
+    from jobflow.obs.measures import Measures
+    from jobflow.obs.metrics import Metrics
 
     clock = SystemClock()
-    client = Client(await connect(kubeconfig, context), clock)
-    try:
-        with Interrupts() as interrupts:
-            await App(client, clock, settings).run(interrupts.event)
-    finally:
-        await client.close()
+    metrics = Metrics() if settings.metrics_address else None
+    measures = metrics or Measures()
+    server = await connect(settings.kubeconfig, settings.context)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
+        transport: Transport = MeasuredTransport(server, clock, measures)
+        election = None
+        if settings.leader_elect:
+            election = _election(settings, server, transport, clock, measures)
+            transport = FencedTransport(transport, election.may_write)
+        app = App(Client(transport, clock), clock, settings, election=election, measures=measures)
+        if metrics is not None:
+            metrics.read_from(app.readings)
+            await _serve(stack, settings, app.unready, metrics, clock)
+        interrupts = stack.enter_context(Interrupts())
+        await app.run(interrupts.event)
+
+
+def _election(
+    settings: Settings, server: HttpTransport, transport: Transport, clock: Clock, measures: Measures
+) -> Election:
+    """The replicas of one Deployment share a Lease; each is told from the others by host and a random word."""
+    import secrets
+    import socket
+
+    from jobflow.kube.leadership import Timing
+    from jobflow.kube.lease import Election
+    from jobflow.kube.lease_records import LeaseRecords
+
+    records = LeaseRecords(transport, settings.lease_namespace or server.namespace, settings.lease_name)
+    identity = f"{socket.gethostname()}_{secrets.token_hex(8)}"
+    return Election(records, clock, identity, Timing.of(settings.lease_seconds), measures=measures)
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: Settings, unready: Callable[[], list[str]], metrics: Any, clock: Clock
+) -> None:
+    """Health and metrics, for as long as the stack stands."""
+    import structlog
+
+    from jobflow.obs.address import Address
+    from jobflow.obs.health import serve, watched_loop
+
+    address = Address.parse(settings.metrics_address or "")
+    port = await stack.enter_async_context(serve(address, unready, metrics))
+    await stack.enter_async_context(watched_loop(clock, metrics))
+    structlog.get_logger(__name__).info("serving metrics and health", address=str(Address(address.host, port)))
 
 
 def _on_fast_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,44 @@
+"""MeasuredQueue: a work queue that reports how long keys waited for a worker.
+
+In and out: as WorkQueue. The wait counts from the moment the key became due, also where it was held then: that is the
+delay a user feels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from random import Random
+from typing import TypeVar
+
+from jobflow.clock import Clock
+from jobflow.obs.measures import Measures
+from jobflow.work.queue import WorkQueue
+
+K = TypeVar("K", bound=Hashable)
+
+
+class MeasuredQueue(WorkQueue[K]):
+    """A WorkQueue under observation."""
+
+    def __init__(
+        self, clock: Clock, namespace: Callable[[K], str], measures: Measures, jitter: Random | None = None
+    ) -> None:
+        super().__init__(clock, namespace, jitter)
+        self._now = clock.monotonic
+        self._measures = measures
+        self._due_since: dict[K, float] = {}
+
+    @property
+    def delayed(self) -> int:
+        """Keys that will be due later."""
+        return len(self._due)
+
+    def add(self, key: K) -> None:
+        """The key is due now."""
+        self._due_since.setdefault(key, self._now())
+        super().add(key)
+
+    def _take(self) -> K:
+        key = super()._take()
+        self._measures.key_waited(self._now() - self._due_since.pop(key, self._now()))
+        return key
