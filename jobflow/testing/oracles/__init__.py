@@ -1,0 +1,56 @@
+"""Oracles: what must hold in every history of the simulated world, whatever faults it had.
+
+In: a History, and the undisturbed one of the same scenario. Out: the promises that it breaks. Each oracle is a
+function whose docstring is the rule that it checks, in a module of its family; docs/reliability.md lists them.
+
+| family | module |
+|---|---|
+| safety of children: nothing twice, too early, too late, or of another | `safety.py` |
+| safety of statuses: nothing forgotten, contradictory, untrue or malformed | `memory.py` |
+| liveness and quiescence | `liveness.py` |
+| economy: writes, Events, passes | `economy.py` |
+| equivalence with the undisturbed run | `equivalence.py` |
+| hygiene: nothing is left of what was deleted, no error is logged | `hygiene.py` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobflow.testing.history import History
+from jobflow.testing.oracles import economy, equivalence, hygiene, liveness, memory, safety
+from jobflow.testing.oracles.verdict import Oracle, Violation
+
+__all__ = ["ORACLES", "Oracle", "Violation", "judge"]
+
+ORACLES: Mapping[str, Oracle] = {
+    "one live child": safety.one_live_child,
+    "finished never again": safety.finished_never_again,
+    "gate was open": safety.gate_was_open,
+    "nothing after the end": safety.nothing_after_the_end,
+    "own objects only": safety.own_objects_only,
+    "deletes name the UID": safety.deletes_name_the_uid,
+    "deleted after the result": safety.deleted_after_the_result,
+    "phase is final": memory.phase_is_final,
+    "memory is kept": memory.memory_is_kept,
+    "children in one list": memory.children_in_one_list,
+    "results are true": memory.results_are_true,
+    "complete means at rest": memory.complete_means_at_rest,
+    "statuses fit": memory.statuses_fit,
+    "every flow ends": liveness.every_flow_ends,
+    "outcome is expected": liveness.outcome_is_expected,
+    "quiet at rest": liveness.quiet_at_rest,
+    "writes are few": economy.writes_are_few,
+    "events are few": economy.events_are_few,
+    "passes are few": economy.passes_are_few,
+    "same end": equivalence.same_end,
+    "same children": equivalence.same_children,
+    "nothing leaks": hygiene.nothing_leaks,
+    "no error is logged": hygiene.no_error_is_logged,
+}
+
+
+def judge(history: History, reference: History | None = None) -> list[Violation]:
+    """Every promise that the history breaks, in the order in which they were broken."""
+    found = [violation for oracle in ORACLES.values() for violation in oracle(history, reference)]
+    return sorted(found, key=lambda violation: violation.at)

@@ -1,0 +1,194 @@
+"""Safety of children: what the controller creates and deletes, and when.
+
+In: a history. Out: every commit that breaks a rule about children. The rules are those by which no step runs twice,
+too early, or in another's place; docs/reliability.md tells them to users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jobflow.testing.history import Commit, History
+from jobflow.testing.oracles.reading import (
+    EVENT,
+    FINAL,
+    FLOW,
+    JOB,
+    SETTLED,
+    TEMPLATE,
+    Life,
+    Node,
+    World,
+    by_controller,
+    controller_of,
+    creates,
+    flow_phase,
+    node_of,
+    records,
+    removes,
+    replay,
+    restarts,
+    starts,
+    status_of,
+    targets,
+    watch_was_disturbed,
+)
+from jobflow.testing.oracles.verdict import Violation
+
+IN_FLIGHT_SECONDS = 1.0  # a create may be on its way, or planned, while a user deletes the flow
+
+
+def one_live_child(history: History, _: History | None = None) -> list[Violation]:
+    """At most one live Job per flow UID, step and item, at every revision."""
+    return [
+        Violation("one live child", commit.at, f"Job {commit.name} was created while Job {life.uid} of the step lives")
+        for commit, node, world in _child_creates(history)
+        for life in world.of_node(node)
+        if life.live
+    ]
+
+
+def finished_never_again(history: History, _: History | None = None) -> list[Violation]:
+    """A step with a finished Job, or a committed result, never gets another Job.
+
+    Save in the one hole that is promised to nobody: a stranger deleted the finished Job before its result was
+    committed, and no controller watched from its end to the next create.
+    """
+    return [
+        Violation("finished never again", commit.at, f"step {node.step} got Job {commit.name} again: {why}")
+        for commit, node, world in _child_creates(history)
+        for why in _finished(history, world, node, commit)
+    ]
+
+
+def gate_was_open(history: History, _: History | None = None) -> list[Violation]:
+    """No child before the Jobs of all its step's targets were Completed, or their success was committed."""
+    found = []
+    for commit, node, world in _child_creates(history):
+        flow = world.flows.get(node.flow_uid, {})
+        steps, told = targets(flow), records(flow)
+        if node.step not in steps:
+            found.append(Violation("gate was open", commit.at, f"Job {commit.name} is of no step of its flow's spec"))
+        found += [
+            Violation("gate was open", commit.at, f"Job {commit.name} was created before step {target} succeeded")
+            for target in steps.get(node.step, ())
+            if told.get(target, {}).get("phase") != "Succeeded"
+            and not any(life.result == "Completed" for life in world.of_node(Node(node.flow_uid, target, "")))
+        ]
+    return found
+
+
+def nothing_after_the_end(history: History, _: History | None = None) -> list[Violation]:
+    """No child once the flow's outcome is committed, nor for a flow that is being deleted or is gone.
+
+    A create that was on its way when the user deleted the flow is nobody's fault, nor is one planned while news of
+    flows was kept from the controller; the garbage collector takes such a child away.
+    """
+    late_news = watch_was_disturbed(history, FLOW)
+    found = []
+    for commit, node, world in _child_creates(history):
+        flow, end = world.flows.get(node.flow_uid), world.flow_ends.get(node.flow_uid)
+        if status_of(flow).get("outcome") or flow_phase(flow) in FINAL:
+            found.append(Violation("nothing after the end", commit.at, f"Job {commit.name} came after the outcome"))
+        if end is not None and not late_news and commit.at - end.at > IN_FLIGHT_SECONDS:
+            found.append(
+                Violation("nothing after the end", commit.at, f"Job {commit.name} came {commit.at - end.at:.1f} s late")
+            )
+    return found
+
+
+def own_objects_only(history: History, _: History | None = None) -> list[Violation]:
+    """The controller creates, mends and deletes only Jobs that a flow controls; else it writes statuses and Events."""
+    return [
+        Violation("own objects only", commit.at, f"{commit.kind} {commit.namespace}/{commit.name}: {why}")
+        for commit, world in replay(history)
+        if by_controller(commit)
+        for why in _trespass(commit, world)
+    ]
+
+
+def deletes_name_the_uid(history: History, _: History | None = None) -> list[Violation]:
+    """Every delete that the controller sends carries a UID precondition."""
+    return [
+        Violation("deletes name the UID", call.at, f"{call.verb} {call.path} names no UID")
+        for call in history.calls
+        if call.verb == "delete" and not ((call.body or {}).get("preconditions") or {}).get("uid")
+    ]
+
+
+def deleted_after_the_result(history: History, _: History | None = None) -> list[Violation]:
+    """The controller deletes a child only after the child's result is committed in its flow's status."""
+    found = []
+    for commit, world in replay(history):
+        node = node_of(commit.before) if commit.kind == JOB and commit.before else None
+        if node is None or not by_controller(commit) or not removes(commit):
+            continue
+        entry = records(world.flows.get(node.flow_uid)).get(node.step, {})
+        if entry.get("phase") not in SETTLED:
+            text = f"Job {commit.name} was deleted while its step is committed as {entry.get('phase', 'unknown')}"
+            found.append(Violation("deleted after the result", commit.at, text))
+    return found
+
+
+def _child_creates(history: History) -> Iterator[tuple[Commit, Node, World]]:
+    """Each child that the controller created, with the world just before."""
+    for commit, world in replay(history):
+        if commit.kind == JOB and by_controller(commit) and creates(commit) and commit.after is not None:
+            node = node_of(commit.after)
+            if node is not None:
+                yield commit, node, world
+
+
+def _finished(history: History, world: World, node: Node, commit: Commit) -> Iterator[str]:
+    entry = records(world.flows.get(node.flow_uid)).get(node.step, {})
+    if entry.get("phase") in SETTLED:
+        yield f"its result {entry['phase']} was committed"
+        return
+    for life in world.of_node(node):
+        if life.result and not _in_the_hole(history, life, commit):
+            yield f"its Job {life.uid} was {life.result}"
+
+
+def _in_the_hole(history: History, life: Life, again: Commit) -> bool:
+    """Somebody else deleted the finished Job, and the controller lost what it had seen, or never saw it."""
+    if life.ended is None or life.removed is None or by_controller(life.removed):
+        return False
+    if watch_was_disturbed(history, JOB):
+        return True
+    ended, removed = life.ended.at, life.removed.at
+    forgot = any(ended <= crash <= again.at for crash in restarts(history))
+    absent = any(
+        crash <= ended and removed <= start + IN_FLIGHT_SECONDS for crash, start in _absences(history) if ended <= start
+    )
+    return forgot or absent
+
+
+def _absences(history: History) -> list[tuple[float, float]]:
+    """From when to when no controller ran."""
+    started = starts(history)
+    return [(crash, min((at for at in started if at > crash), default=float("inf"))) for crash in restarts(history)]
+
+
+def _trespass(commit: Commit, world: World) -> Iterator[str]:
+    if commit.kind == EVENT and not removes(commit):
+        return
+    if commit.kind == JOB:
+        yield from _foreign(commit, world)
+    elif creates(commit):
+        yield "created"
+    elif removes(commit):
+        yield "deleted"
+    elif commit.kind not in (FLOW, TEMPLATE) or commit.subresource != "status":
+        yield "something other than a status was written"
+
+
+def _foreign(commit: Commit, world: World) -> Iterator[str]:
+    body = commit.before or commit.after or {}
+    owner = controller_of(body)
+    if owner is None or owner.get("kind") != FLOW:
+        yield "no flow controls it"
+        return
+    flow = world.flows.get(str(owner.get("uid")))
+    meta = (flow or {}).get("metadata") or {}
+    if (meta.get("namespace"), meta.get("name")) != (commit.namespace, owner.get("name")):
+        yield f"its owner {owner.get('name')} with UID {owner.get('uid')} is no flow of its namespace"

@@ -1,0 +1,155 @@
+"""ScriptedVolcano: plays Volcano's Job controller from a script; there are no pods.
+
+In: Jobs as they are created, and a walk for each. Out: status writes of Volcano's shape, one a stage, and the deletion
+of a finished Job that carries ttlSecondsAfterFinished. As Volcano does, every walk ends with a second write of the
+last phase in which all counts are zero. A Job that is deleted, or replaced by another of its name, walks no further.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobflow.api import names
+from jobflow.api.durations import format_duration
+from jobflow.api.resources import VOLCANO_JOB
+from jobflow.clock import Clock
+from jobflow.kube.client import Client
+from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.testing.history import Body, Commit
+
+FINISHED = frozenset({"Completed", "Failed", "Terminated"})  # phases after which Volcano counts a Job's TTL
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One status write: `after` seconds after the one before; all pods in state `pods`, or all counts zero."""
+
+    phase: str
+    after: float
+    pods: str = ""  # pending, running, succeeded, failed or terminating, as the fields of a Job's status
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The stages of one Job's life."""
+
+    stages: tuple[Stage, ...]
+
+    def slower(self, factor: float) -> Walk:
+        """The same walk, each stage so much longer."""
+        return Walk(tuple(replace(stage, after=stage.after * factor) for stage in self.stages))
+
+
+_STARTS = (Stage("Pending", 0.5, "pending"), Stage("Running", 1.5, "running"))
+
+COMPLETES = Walk((*_STARTS, Stage("Completed", 4, "succeeded"), Stage("Completed", 1)))
+IS_COMPLETED = Walk((*_STARTS, Stage("Completing", 4, "terminating"), Stage("Completed", 2), Stage("Completed", 1)))
+FAILS = Walk((*_STARTS, Stage("Failed", 4, "failed"), Stage("Failed", 1)))
+ABORTS = Walk((*_STARTS, Stage("Aborting", 3, "terminating"), Stage("Aborted", 2), Stage("Aborted", 1)))
+TERMINATES = Walk((*_STARTS, Stage("Terminating", 3, "terminating"), Stage("Terminated", 2), Stage("Terminated", 1)))
+RESTARTS = Walk(
+    (
+        *_STARTS,
+        Stage("Restarting", 2, "terminating", retries=1),
+        Stage("Pending", 2, "pending", retries=1),
+        Stage("Running", 1, "running", retries=1),
+        Stage("Completed", 4, "succeeded", retries=1),
+        Stage("Completed", 1, retries=1),
+    )
+)
+NEVER_ENDS = Walk(_STARTS)
+
+WALKS: Mapping[str, Walk] = {
+    "completes": COMPLETES,
+    "is-completed": IS_COMPLETED,
+    "fails": FAILS,
+    "aborts": ABORTS,
+    "terminates": TERMINATES,
+    "restarts": RESTARTS,
+    "never-ends": NEVER_ENDS,
+}
+
+Current = Callable[[str, str], Body | None]  # namespace, name -> the Job as it is stored now
+
+
+class ScriptedVolcano:
+    """Walks every Job that is created."""
+
+    def __init__(self, clock: Clock, walks: Mapping[str, Walk], current: Current) -> None:
+        """`walks` by the Job's name or by its step's; all others complete."""
+        self._clock = clock
+        self._walks = walks
+        self._current = current
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def saw(self, commit: Commit, client: Client, context: Context) -> None:
+        """A change was committed; what it starts writes through `client` and runs in `context`."""
+        if commit.kind == VOLCANO_JOB.kind and commit.before is None and commit.after is not None:
+            walk = self._walk(client, commit.after, self._walk_of(commit.after))
+            task = asyncio.get_running_loop().create_task(walk, name=f"walk of {commit.name}", context=context)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _walk_of(self, job: Body) -> Walk:
+        meta = job["metadata"]
+        step = (meta.get("annotations") or {}).get(names.STEP_NAME, "")
+        return self._walks.get(meta["name"]) or self._walks.get(step) or COMPLETES
+
+    async def _walk(self, client: Client, job: Body, walk: Walk) -> None:
+        created = self._clock.monotonic()
+        for stage in walk.stages:
+            await self._clock.sleep(stage.after)
+            if not await self._write(client, job, self._status(job, stage, created)):
+                return
+        ttl = job["spec"].get("ttlSecondsAfterFinished")
+        if ttl is not None and walk.stages[-1].phase in FINISHED:
+            await self._clock.sleep(float(ttl))
+            await self._delete(client, job)
+
+    async def _write(self, client: Client, job: Body, status: dict[str, Any]) -> bool:
+        meta = job["metadata"]
+        now = self._current(meta["namespace"], meta["name"])
+        if now is None or now["metadata"]["uid"] != meta["uid"] or "deletionTimestamp" in now["metadata"]:
+            return False
+        change = {"metadata": {"uid": meta["uid"]}, "status": status}
+        try:
+            await client.patch(VOLCANO_JOB, meta["namespace"], meta["name"], change, subresource="status")
+        except (NotFound, Conflict):
+            return False
+        return True
+
+    async def _delete(self, client: Client, job: Body) -> None:
+        meta = job["metadata"]
+        try:
+            await client.delete(VOLCANO_JOB, meta["namespace"], meta["name"], uid=meta["uid"])
+        except ApiError:
+            return  # somebody was faster
+
+    def _status(self, job: Body, stage: Stage, created: float) -> dict[str, Any]:
+        tasks = {task["name"]: int(task.get("replicas", 1)) for task in job["spec"].get("tasks", ())}
+        total = sum(tasks.values())
+        counts = dict.fromkeys(("pending", "running", "succeeded", "failed", "terminating"), 0)
+        by_task: dict[str, Any] = dict.fromkeys(tasks)  # null takes the entry away
+        if stage.pods:
+            counts[stage.pods] = total
+            by_task = {name: {"phase": {stage.pods.capitalize(): number}} for name, number in tasks.items()}
+        status: dict[str, Any] = {
+            **counts,
+            "state": {"phase": stage.phase, "lastTransitionTime": _whole(self._clock)},
+            "minAvailable": job["spec"].get("minAvailable", total),
+            "taskStatusCount": by_task,
+            "retryCount": stage.retries,
+        }
+        if stage.phase in FINISHED and not stage.pods:
+            status["runningDuration"] = format_duration(self._clock.monotonic() - created)
+            del status["state"]["lastTransitionTime"]  # the second write tells of no transition
+        return status
+
+
+def _whole(clock: Clock) -> str:
+    return clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")  # metav1.Time has whole seconds
