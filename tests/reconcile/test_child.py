@@ -49,6 +49,14 @@ def test_ours_beside_upstreams():
     assert "jobflow.volcano.sh/item" not in meta["annotations"]
 
 
+def test_what_and_where_it_is():
+    job = body()
+    assert (job["apiVersion"], job["kind"]) == ("batch.volcano.sh/v1alpha1", "Job")
+    assert (job["metadata"]["name"], job["metadata"]["namespace"]) == ("jobflow-jobtemplate", "default")
+    assert job.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert job["metadata"].keys() == {"name", "namespace", "labels", "annotations", "ownerReferences"}
+
+
 def test_an_item_is_told():
     assert body(node=Node("jobtemplate", 3, 1))["metadata"]["annotations"]["jobflow.volcano.sh/item"] == "3"
 

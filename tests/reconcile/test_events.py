@@ -58,6 +58,12 @@ HELD = FlowState(FlowPhase.PENDING, "TemplateNotFound", "step a: JobTemplate a i
             status(RUNNING, step(StepPhase.PENDING, recreations=1)),
             ["Warning Recreated: step a: its unfinished Job was deleted; created f-a again"],
         ),
+        (
+            "it was told before that a Job was created again",
+            status(RUNNING, step(StepPhase.PENDING, recreations=1)),
+            status(RUNNING, step(StepPhase.RUNNING, recreations=1)),
+            [],
+        ),
     ],
 )
 def test_events(said, before, after, expect):

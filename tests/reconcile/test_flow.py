@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,10 @@ def plan(builder, *children, **known):
 def committed_after(builder, *children, **known) -> JobFlowStatus:
     snapshot = builder.snapshot(*(c.view() for c in children), **known)
     return reconcile_flow(snapshot).status or snapshot.flow.committed
+
+
+def replace_refusal(**fields) -> Refusal:
+    return dataclasses.replace(REFUSED, **fields)
 
 
 def creates(result):
@@ -167,6 +172,38 @@ class TestARefusedChild:
         assert result.wake_at is None
 
 
+class TestSeveralStepsThatAreHeld:
+    def test_are_looked_at_again_when_the_first_of_them_is_due(self):
+        later = replace_refusal(retry_at=EPOCH + timedelta(seconds=90), basis="template-b/1/1")
+        soon = replace_refusal(retry_at=EPOCH + timedelta(seconds=30))
+        assert plan(PAIR, refusals={"f-a": soon, "f-b": later}).wake_at == soon.retry_at
+
+    def test_are_all_woken_by_what_they_wait_for(self):
+        expect = {Key("JobTemplate", "default", "a"), Key("JobTemplate", "default", "b")}
+        assert plan(PAIR, templates=[]).awaits == expect
+
+
+class TestWhatAStepThatDoesNotRunSaysOfItself:
+    def test_while_its_child_is_being_created(self):
+        record = plan(PAIR).status.flowStatuses[0]
+        assert (record.phase, record.reason) == (StepPhase.WAITING, Reason.CREATING)
+        assert record.message == "Job f-a is being created"
+
+    def test_when_its_child_can_never_be_accepted(self):
+        final = replace_refusal(final=True, reason=Reason.CHILD_INVALID, message="spec.tasks: Required value")
+        record = plan(PAIR, refusals={"f-a": final}).status.flowStatuses[0]
+        assert (record.phase, record.reason) == (StepPhase.FAILED, Reason.CHILD_INVALID)
+        assert record.message == "spec.tasks: Required value"
+
+    def test_when_another_step_failed_before_it_could_start(self):
+        record = plan(PAIR, B.failed(), templates=[]).status.flowStatuses[0]
+        assert record.message == "another step failed before this one could start"
+
+    def test_when_another_step_failed_after_its_job_was_deleted(self):
+        record = plan(PAIR.recorded(A.record(StepPhase.RUNNING)), B.failed()).status.flowStatuses[0]
+        assert record.message == "its unfinished Job was deleted, and another step has failed since"
+
+
 class TestASpecThatCannotRun:
     cycle = flow("f").step("a", after="b").step("b", after="a")
 
@@ -187,6 +224,14 @@ class TestASpecThatCannotRun:
         ended = plan(edited.status(result.status), A.completed(60))
         assert ended.status.flowStatuses[0].phase is StepPhase.SUCCEEDED
         assert ended.status.completionTime == EPOCH + timedelta(seconds=60)
+
+    def test_edited_under_way_keeps_the_steps_that_were_and_says_what_to_do(self):
+        before = committed_after(CHAIN, A.running())
+        result = plan(flow("f").step("x").step("y").status(before), A.running())
+        assert list(phases(result.status)) == ["a", "b"]
+        assert result.status.state.message == (
+            "spec.flows: steps and edges are frozen from the flow's creation; create another JobFlow instead"
+        )
 
     def test_reordered_under_way_is_no_edit(self):
         before = committed_after(CHAIN, A.running())
@@ -215,6 +260,11 @@ class TestAFinishedFlow:
             (),
             None,
         )
+
+    def test_wakes_when_a_child_that_has_a_time_to_live_is_due(self):
+        last = A.completed().ttl(60)
+        ended = flow("f").step("a").status(committed_after(flow("f").step("a"), last))
+        assert plan(ended, last).wake_at == EPOCH + timedelta(seconds=120)
 
     def test_rests_although_its_templates_are_gone(self):
         assert plan(CHAIN.status(self.done), templates=[]).awaits == frozenset()

@@ -34,6 +34,16 @@ def NEVER(message):  # noqa: N802
         ("one failed, one runs", {"a": RUNNING, "b": FAILED}, NEVER("cannot start: b (Failed)")),
         ("one can never start", {"a": SUCCEEDED, "b": UNREACHABLE}, NEVER("cannot start: b (Unreachable)")),
         (
+            "as many as fit a line",
+            dict.fromkeys("abc", RUNNING),
+            WAIT("waits for a (Running), b (Running), c (Running)"),
+        ),
+        (
+            "one more than fits",
+            dict.fromkeys("abcd", RUNNING),
+            WAIT("waits for a (Running), b (Running), c (Running) and 1 more"),
+        ),
+        (
             "many are waited for",
             dict.fromkeys("abcde", RUNNING),
             WAIT("waits for a (Running), b (Running), c (Running) and 2 more"),

@@ -97,3 +97,8 @@ def test_a_chain_of_a_thousand_steps_compiles():
     names = [f"s{n}" for n in range(1000)]
     graph = graph_of(Step(name, name, (names[n - 1],) if n else ()) for n, name in enumerate(names))
     assert [step.name for step in graph.order] == names
+
+
+def test_a_field_that_cannot_be_read_is_named_as_in_yaml():
+    spec = b'{"flows": [{"name": "a"}, {"name": 5}]}'
+    assert [problem.path for problem in compile_flow("f", spec).problems] == ["spec.flows[1].name"]

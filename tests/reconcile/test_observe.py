@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from jobflow.api.status import JobFlowStatus, JobStatus, Reason, StepPhase
+from jobflow.api.status import FlowStatus, JobFlowStatus, JobStatus, Reason, StepPhase
 from jobflow.reconcile.observe import observe
 from jobflow.testing.builders import child, flow
+from jobflow.testing.clock import EPOCH
 
+ENDED = EPOCH + timedelta(seconds=60)
 F = flow("f").step("a")
 A = child("a", of="f")
 WAITING, PENDING, RUNNING = StepPhase.WAITING, StepPhase.PENDING, StepPhase.RUNNING
@@ -131,6 +135,23 @@ class TestAStatusThatUpstreamWrote:
     def test_is_completion_memory_for_children_that_are_gone(self, state, expect):
         taken_over = F.status(JobFlowStatus(jobStatusList=(JobStatus("f-a", state=state),)))
         assert standing_of_a(taken_over).phase is expect
+
+    @pytest.mark.parametrize(
+        ("state", "phase", "reason", "end"),
+        [
+            ("Completed", SUCCEEDED, "", ENDED),
+            ("Failed", FAILED, Reason.JOB_FAILED, ENDED),
+            ("Terminated", FAILED, Reason.JOB_TERMINATED, ENDED),
+            ("Aborted", FAILED, Reason.JOB_ABORTED, ENDED),
+            ("Running", PENDING, "", None),
+        ],
+    )
+    def test_reads_as_a_record_of_ours(self, state, phase, reason, end):
+        entry = JobStatus("f-a", state=state, startTimestamp=EPOCH, endTimestamp=ENDED)
+        taken_over = F.status(JobFlowStatus(jobStatusList=(entry,)))
+        assert standing_of_a(taken_over).record == FlowStatus(
+            "a", phase, reason, jobName="f-a", startTime=EPOCH, completionTime=end
+        )
 
     def test_a_child_that_exists_says_more_than_its_unfinished_entry(self):
         taken_over = F.status(JobFlowStatus(jobStatusList=(JobStatus("f-a", state="Running"),)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from jobflow.api.children import Node
 from jobflow.api.resources import Key
 from jobflow.api.status import Reason, StepPhase
-from jobflow.reconcile.child import child_basis
+from jobflow.reconcile.child import child_basis, child_body
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
 from jobflow.reconcile.snapshot import Refusal
@@ -34,6 +35,29 @@ def test_a_first_child_is_created_without_another_look():
             assert create.reason == "it waits for nothing"
         case other:
             pytest.fail(str(other))
+
+
+def test_the_child_is_made_of_the_template_under_its_own_name():
+    match start(F.snapshot(), NEW):
+        case Ready(create):
+            assert create.body == child_body(F.frozen(), Node("a"), "f-a", T.view())
+            assert create.basis == BASIS
+        case other:
+            pytest.fail(str(other))
+
+
+def test_a_second_child_is_of_the_committed_attempt():
+    record = msgspec.structs.replace(child("a", of="f").record(StepPhase.RUNNING), attempt=2)
+    match start(F.snapshot(), Standing(NEW.step, StepPhase.WAITING, record=record)):
+        case Ready(create):
+            assert create.node == Node("a", None, 2)
+        case other:
+            pytest.fail(str(other))
+
+
+def test_what_can_never_be_accepted_is_told_in_the_servers_words():
+    never = start(F.snapshot(refusals=refusal(final=True)), NEW)
+    assert never == Impossible(Reason.CHILD_REJECTED, "quota")
 
 
 def test_the_reason_names_the_targets_that_opened_the_gate():

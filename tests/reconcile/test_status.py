@@ -9,6 +9,7 @@ import pytest
 
 from jobflow.api.status import FlowPhase, JobFlowStatus, Outcome, StepPhase
 from jobflow.reconcile.flow import reconcile_flow
+from jobflow.reconcile.history import STEPS_WITH_HISTORIES
 from jobflow.testing.builders import child, flow
 from jobflow.testing.clock import EPOCH
 
@@ -111,6 +112,29 @@ def test_a_recreated_child_is_counted_once():
     assert second.flowStatuses[0].recreations == 1
     assert second.flowStatuses[0].attempt == 0
     assert status(one, second_child, committed=second) == second
+
+
+def test_a_step_whose_job_was_deleted_keeps_when_it_started_until_it_has_another():
+    one = flow("f").step("a")
+    committed = status(one, A.created_after(5).running())
+    held = reconcile_flow(one.status(committed).snapshot(templates=[])).status.flowStatuses[0]
+    assert (held.phase, held.jobName, held.startTime) == (StepPhase.WAITING, "f-a", EPOCH + timedelta(seconds=5))
+
+
+def test_a_job_that_does_not_say_when_it_ended_ended_when_that_was_seen():
+    undated = msgspec.structs.replace(A.completed().view(), changed=None)
+    seen = EPOCH + timedelta(seconds=100)
+    told = reconcile_flow(flow("f").step("a").snapshot(undated, now=seen)).status
+    assert (told.flowStatuses[0].completionTime, told.jobStatusList[0].endTimestamp) == (seen, seen)
+
+
+@pytest.mark.parametrize(("count", "phases"), [(STEPS_WITH_HISTORIES, 1), (STEPS_WITH_HISTORIES + 1, 0)])
+def test_only_of_very_many_steps_the_phases_of_finished_jobs_are_dropped(count, phases):
+    builder = flow("f")
+    for number in range(count):
+        builder = builder.step(f"s{number}")
+    told = status(builder, child("s0", of="f").completed())
+    assert len(told.jobStatusList[0].runningHistories) == phases
 
 
 def test_pod_failures_are_told_as_a_ratio():

@@ -60,6 +60,28 @@ async def test_a_held_key_is_not_handed_to_another_worker_and_comes_again_after_
     assert await queue.get() == "n/a"
 
 
+async def test_a_key_that_was_added_while_it_was_held_comes_again_once(queue):
+    queue.add("n/a")
+    key = await queue.get()
+    queue.add("n/a")
+    queue.done(key)
+    queue.done(await queue.get())
+    assert await nothing_is_due(queue)
+
+
+async def test_a_key_that_never_failed_may_be_forgotten(queue):
+    queue.forget("n/a")
+    queue.add("n/a")
+    assert await take(queue, 1) == ["n/a"]
+
+
+async def test_keys_that_were_handed_out_are_counted(queue):
+    queue.add("n/a")
+    queue.add("n/b")
+    await take(queue, 2)
+    assert queue.taken == 2
+
+
 async def test_a_key_that_was_not_added_again_does_not_come_again(queue):
     queue.add("n/a")
     queue.done(await queue.get())
