@@ -1,0 +1,92 @@
+"""The files of manifests/: what each holds, and in which order they are applied.
+
+In: the objects of this package and the CRDs. Out: rows of path and objects. `base` serves all namespaces;
+`overlays/single-namespace` is confined to one and installs no cluster-wide right; `overlays/ha` runs three replicas on
+three nodes. `install.yaml` is the base in one file, for those without kustomize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobflow.api.crd import job_flow_crd, job_template_crd
+from jobflow.deploy import rbac, workload
+from jobflow.deploy.names import NAME, Manifest
+
+HA_REPLICAS = 3
+EXAMPLE_NAMESPACE = "default"  # the one that the single-namespace overlay serves; edit it to yours
+
+CRDS: Mapping[str, Callable[[], list[Manifest]]] = {
+    "flow.volcano.sh_jobflows.yaml": lambda: [job_flow_crd()],
+    "flow.volcano.sh_jobtemplates.yaml": lambda: [job_template_crd()],
+}
+
+BASE: Mapping[str, Callable[[], list[Manifest]]] = {
+    "namespace.yaml": lambda: [workload.namespace()],
+    "service-account.yaml": lambda: [workload.service_account()],
+    "cluster-role.yaml": rbac.cluster_roles,
+    "role.yaml": rbac.own_roles,
+    "user-roles.yaml": rbac.user_roles,
+    "deployment.yaml": lambda: [workload.deployment()],
+    "disruption-budget.yaml": lambda: [workload.disruption_budget()],
+    "service.yaml": lambda: [workload.service()],
+    "network-policy.yaml": lambda: [workload.network_policy()],
+}
+
+
+def files() -> dict[str, Callable[[], list[Manifest]]]:
+    """Every file by its path below manifests/."""
+    return {
+        **{f"crds/{name}": build for name, build in CRDS.items()},
+        "crds/kustomization.yaml": lambda: [_kustomization(list(CRDS))],
+        **{f"base/{name}": build for name, build in BASE.items()},
+        "base/kustomization.yaml": lambda: [_kustomization(["../crds", *BASE])],
+        "overlays/single-namespace/role.yaml": lambda: rbac.flow_roles(EXAMPLE_NAMESPACE),
+        "overlays/single-namespace/kustomization.yaml": lambda: [_single_namespace()],
+        "overlays/ha/kustomization.yaml": lambda: [_ha()],
+        "install.yaml": install,
+    }
+
+
+def install() -> list[Manifest]:
+    """Everything of the base, CRDs first."""
+    return [obj for build in (*CRDS.values(), *BASE.values()) for obj in build()]
+
+
+def _kustomization(resources: list[str], **more: Any) -> Manifest:
+    return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources, **more}
+
+
+def _single_namespace() -> Manifest:
+    """The cluster-wide role goes, a role in the one namespace comes, and the controller is told which it is."""
+    api_version = rbac.API_VERSION
+    gone = [
+        {"patch": _text({"$patch": "delete", "apiVersion": api_version, "kind": kind, "metadata": {"name": NAME}})}
+        for kind in ("ClusterRole", "ClusterRoleBinding")
+    ]
+    path = "/spec/template/spec/containers/0/args/-"
+    argument = [{"op": "add", "path": path, "value": f"--namespace={EXAMPLE_NAMESPACE}"}]
+    told = {"target": {"kind": "Deployment", "name": NAME}, "patch": _text(argument)}
+    return _kustomization(["../../base", "role.yaml"], patches=[*gone, told])
+
+
+def _ha() -> Manifest:
+    """Three replicas, never two on a node, and a drain leaves two."""
+    spread = [{"op": "replace", "path": "/spec/template/spec/topologySpreadConstraints/0/whenUnsatisfiable"}]
+    spread[0]["value"] = "DoNotSchedule"
+    budget = [{"op": "replace", "path": "/spec/minAvailable", "value": HA_REPLICAS - 1}]
+    return _kustomization(
+        ["../../base"],
+        replicas=[{"name": NAME, "count": HA_REPLICAS}],
+        patches=[
+            {"target": {"kind": "Deployment", "name": NAME}, "patch": _text(spread)},
+            {"target": {"kind": "PodDisruptionBudget", "name": NAME}, "patch": _text(budget)},
+        ],
+    )
+
+
+def _text(patch: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(patch, sort_keys=False))
