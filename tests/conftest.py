@@ -9,6 +9,7 @@ from random import Random
 
 import msgspec
 import pytest
+import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +17,8 @@ from jobflow.kube.client import Client
 from jobflow.kube.errors import Unavailable
 from jobflow.kube.transport import Request, Response
 from jobflow.testing.clock import VirtualClock
+
+pytest_plugins = ["envtest.plugin"]  # the real control plane, for who asks for it
 
 # Small files, read once, before anything else runs on the loop.
 READS_THE_KUBECONFIG = {
@@ -41,6 +44,13 @@ def _nobody_blocks_the_loop(request: pytest.FixtureRequest) -> Iterator[BlockBus
         for function in detector.functions.values():
             function.can_block_in("jobflow/kube/http.py", READS_THE_KUBECONFIG)
         yield detector
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """The command line sets up logging for its process; in tests that process is everybody's."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)
