@@ -1,13 +1,21 @@
 #!/bin/sh
-# All checks, then all tests: the fast ones side by side, those with real processes after them.
+# All checks, then all tests: those in one process side by side; those with real processes; a slice of the simulated
+# histories; and those that compare the embedded control plane with the real one (the last line of pytest says how many
+# ran on each). `sh scripts/test.sh -k NAME` hands its words to pytest.
 set -eu
 cd "$(dirname "$0")/.."
-start=$(date +%s)
-sh scripts/check.sh
-echo "checks: $(( $(date +%s) - start )) s"
-start=$(date +%s)
-.venv/bin/python -m pytest -q -n 2 -m "not e2e" "$@"
-echo "tests in process: $(( $(date +%s) - start )) s"
-start=$(date +%s)
-.venv/bin/python -m pytest -q -m e2e "$@"
-echo "tests with real processes and kubectl: $(( $(date +%s) - start )) s"
+
+timed() {
+    told=$1
+    shift
+    start=$(date +%s)
+    "$@"
+    echo "$told: $(( $(date +%s) - start )) s"
+}
+
+timed "checks" sh scripts/check.sh
+timed "tests in process" .venv/bin/python -m pytest -q -n 2 -m "not e2e and not real and not conformance" "$@"
+timed "tests with real processes and kubectl" .venv/bin/python -m pytest -q -m "e2e and not real" "$@"
+timed "simulated histories" .venv/bin/python -m jobflow.testing --pairs 50 --seeds 5 --minutes "${SIMULATION_MINUTES:-4}"
+.venv/bin/python tests/envtest/build.py || true  # the tests say what is missing when they skip
+timed "tests on the embedded and on the real control plane" .venv/bin/python -m pytest -q -m "real or conformance" "$@"

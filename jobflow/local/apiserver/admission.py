@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobflow.local.apiserver.metadata import Object, check, check_shape
-from jobflow.local.apiserver.statuses import Cause, bad_request, invalid
+import msgspec
+
+from jobflow.local.apiserver.metadata import STANDARD_FINALIZERS, Object, check, check_shape
+from jobflow.local.apiserver.object_meta import OBJECT_META
+from jobflow.local.apiserver.statuses import Cause, StatusError, bad_request, invalid
 from jobflow.local.apiserver.types import ServedType
 
 MAX_WARNINGS = 50  # each is a header line; kubectl prints them all
@@ -46,20 +49,42 @@ def check_identity(served: ServedType, obj: Object, namespace: str | None, name:
         raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
 
 
-def prune(served: ServedType, obj: Object, field_validation: str) -> list[str]:
-    """Take off the fields that the schema does not know; warnings where that is wanted, 400 under Strict."""
-    if served.schema is None:
-        return []
-    unknown = served.schema.prune(obj)
+def prune(served: ServedType, obj: Object, field_validation: str, *, patched: bool = False) -> list[str]:
+    """Take off the fields that the schema does not know; warnings where that is wanted, 400 under Strict.
+
+    Of an object that a patch made it is 422: the patch could be read, what came of it is not valid.
+    """
+    unknown = [f"metadata.{name}" for name in obj["metadata"] if name not in OBJECT_META["properties"]]
+    for path in unknown:
+        del obj["metadata"][path.removeprefix("metadata.")]
+    if served.schema is not None:
+        unknown += served.schema.prune(obj)
     if not unknown or field_validation == "Ignore":
         return []
     told = [f'unknown field "{path}"' for path in unknown]
+    if field_validation == "Strict" and patched:
+        value = msgspec.json.encode(msgspec.json.encode(obj).decode()).decode()
+        message = f"Invalid value: {value}: strict decoding error: {', '.join(told)}"
+        causes = [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]
+        raise StatusError(422, "Invalid", f' "" is invalid: patch: {message}', {"causes": causes})
     if field_validation == "Strict":
         kind, version = served.resource.kind, served.resource.version
         raise bad_request(
             f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {", ".join(told)}'
         )
     return told
+
+
+def finalizer_warnings(served: ServedType, obj: Object) -> list[str]:
+    """Finalizers of custom objects that anybody might have chosen; built-in kinds refuse them."""
+    if not served.custom:
+        return []
+    return [
+        f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental conflicts with '
+        "other finalizer writers"
+        for name in obj["metadata"].get("finalizers") or ()
+        if isinstance(name, str) and "/" not in name and name not in STANDARD_FINALIZERS
+    ]
 
 
 def validate(served: ServedType, obj: Object, old: Object | None) -> None:

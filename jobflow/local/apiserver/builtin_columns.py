@@ -165,10 +165,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         AGE,
         Column("Version", "string", field("status", "nodeInfo", "kubeletVersion", absent=""), "Of its kubelet."),
     ),
-    "ConfigMap": (Column("Data", "integer", count("data", "binaryData"), "How many keys it has."), AGE),
+    "ConfigMap": (Column("Data", "string", count("data", "binaryData"), "How many keys it has."), AGE),
     "Secret": (
         Column("Type", "string", field("type", absent="Opaque"), "What it is for."),
-        Column("Data", "integer", count("data"), "How many keys it has."),
+        Column("Data", "string", count("data"), "How many keys it has."),
         AGE,
     ),
     "Service": (

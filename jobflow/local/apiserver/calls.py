@@ -69,7 +69,10 @@ def understand(request: Request, route: Route, registry: Registry, now: Callable
     query = Query(request.query)
     include = query.get("includeObject", "Metadata")
     if include not in ("None", "Metadata", "Object"):
-        raise bad_request(f'includeObject: Unsupported value: "{include}": supported: "Metadata", "None", "Object"')
+        raise bad_request(
+            "Unable to convert to Table as requested: includeObject: Invalid value: "
+            f"\"{include}\": must be 'Metadata', 'Object', 'None', or empty"
+        )
     return Call(request, route, served, query, View(served, negotiate(request.accept), include, now))
 
 

@@ -14,14 +14,14 @@ from jobflow.local.apiserver.calls import Call, Selection
 from jobflow.local.apiserver.objects import DeleteOptions, Objects
 from jobflow.local.apiserver.registry import NAMESPACES
 from jobflow.local.apiserver.routes import Query
-from jobflow.local.apiserver.statuses import StatusError, bad_request, forbidden, success
+from jobflow.local.apiserver.statuses import Cause, StatusError, bad_request, forbidden, invalid_options, success
 from jobflow.local.apiserver.strategies import strategy_of
 
 DELETES_AT_ONCE = 100  # then others may run: watchers read what was deleted, and the loop stays responsive
 
 IMMORTAL_NAMESPACES = frozenset(("default", "kube-system", "kube-public"))
 
-_PROPAGATIONS = ("Background", "Foreground", "Orphan")
+_PROPAGATIONS = ("Foreground", "Background", "Orphan")
 
 
 def delete(call: Call, objects: Objects) -> Response:
@@ -63,14 +63,15 @@ def _delete_if_held_to(call: Call, objects: Objects, options: DeleteOptions, key
 
 def _options(call: Call) -> DeleteOptions:
     body = read_options(call.request)
+    if body.get("kind") not in (None, "", "DeleteOptions"):
+        raise bad_request(f"the body of a delete must be DeleteOptions, not a {body['kind']}")
     query = call.query
     preconditions = body.get("preconditions") or {}
     propagation = body.get("propagationPolicy") or query.text("propagationPolicy")
-    if propagation and propagation not in _PROPAGATIONS:
-        supported = ", ".join(f'"{one}"' for one in _PROPAGATIONS)
-        told = f'propagationPolicy: Unsupported value: "{propagation}": supported values: {supported}'
-        raise StatusError(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {told}')
-    if not propagation and (orphans := _orphans(body, query)) is not None:
+    orphans = _orphans(body, query)
+    if propagation:
+        _check_propagation(propagation, orphans)
+    elif orphans is not None:
         propagation = "Orphan" if orphans else "Background"
     grace = body.get("gracePeriodSeconds")
     if grace is None:
@@ -84,6 +85,16 @@ def _options(call: Call) -> DeleteOptions:
         resource_version=preconditions.get("resourceVersion"),
         dry_run=query.dry_run or body.get("dryRun") == ["All"],
     )
+
+
+def _check_propagation(propagation: str, orphans: bool | None) -> None:
+    if orphans is not None:
+        told = f'Invalid value: "{propagation}": orphanDependents and deletionPropagation cannot be both set'
+        raise invalid_options("DeleteOptions", [Cause("propagationPolicy", told)])
+    if propagation not in _PROPAGATIONS:
+        supported = ", ".join(f'"{one}"' for one in (*_PROPAGATIONS, "nil"))
+        told = f'Unsupported value: "{propagation}": supported values: {supported}'
+        raise invalid_options("DeleteOptions", [Cause("propagationPolicy", told, "FieldValueNotSupported")])
 
 
 def _orphans(body: dict[str, Any], query: Query) -> bool | None:

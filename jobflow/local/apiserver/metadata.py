@@ -26,6 +26,7 @@ SUFFIX_CHARACTERS = 5
 MAX_GENERATED_BASE = 63 - SUFFIX_CHARACTERS
 MAX_ANNOTATION_BYTES = 256 * 1024
 
+STANDARD_FINALIZERS = frozenset((FOREGROUND, ORPHAN, "kubernetes"))
 _SERVER_SET = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _IGNORED = ("managedFields", "selfLink")
 _UNVERSIONED = frozenset(("apiVersion", "kind", "metadata"))
@@ -133,7 +134,7 @@ _TYPE_NAMES: dict[type, str] = {str: "a string", dict: "an object", list: "a lis
 
 def check(served: ServedType, obj: Object, old: Object | None) -> None:
     """Refuse, with 422, metadata that breaks a rule."""
-    causes = [*_name(served, obj), *_labels(obj), *_annotations(obj), *_owners(obj), *_finalizers(obj, old)]
+    causes = [*_name(served, obj), *_labels(obj), *_annotations(obj), *_owners(obj), *_finalizers(served, obj, old)]
     if causes:
         raise invalid(served.resource, obj["metadata"].get("name") or "", causes)
 
@@ -173,7 +174,7 @@ def _owners(obj: Object) -> Iterator[Cause]:
             continue
         for field in ("apiVersion", "kind", "name", "uid"):
             if not isinstance(owner.get(field), str) or not owner[field]:
-                yield Cause(f"{path}.{field}", 'Invalid value: "": must not be empty')
+                yield Cause(f"metadata.ownerReferences.{field}", 'Invalid value: "": must not be empty')
         if owner.get("controller"):
             controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
     if len(controllers) > 1:
@@ -184,14 +185,14 @@ def _owners(obj: Object) -> Iterator[Cause]:
         yield Cause("metadata.ownerReferences", message)
 
 
-def _finalizers(obj: Object, old: Object | None) -> Iterator[Cause]:
+def _finalizers(served: ServedType, obj: Object, old: Object | None) -> Iterator[Cause]:
     finalizers = obj["metadata"].get("finalizers") or []
-    for finalizer in finalizers:
+    for index, finalizer in enumerate(finalizers):
+        told = f'Invalid value: "{finalizer}": name is neither a standard finalizer name nor is it fully qualified'
         if not isinstance(finalizer, str) or label_key_problem(finalizer):
-            yield Cause(
-                "metadata.finalizers",
-                f'Invalid value: "{finalizer}": name is neither a standard finalizer name nor is it fully qualified',
-            )
+            yield Cause("metadata.finalizers", told)
+        elif not served.custom and "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            yield Cause(f"metadata.finalizers[{index}]", told)
     if FOREGROUND in finalizers and ORPHAN in finalizers:
         yield Cause("metadata.finalizers", f"Invalid value: {ORPHAN} and {FOREGROUND} cannot both be set")
     if old is None or "deletionTimestamp" not in old["metadata"]:

@@ -20,7 +20,7 @@ _MAX_LABEL = 63
 
 
 def _regex(expression: str, *examples: str) -> str:
-    told = " or ".join(f"'{example}'" for example in examples)
+    told = ",  or ".join(f"'{example}'" for example in examples)
     return f"(e.g. {told}, regex used for validation is '{expression}')"
 
 
@@ -39,7 +39,7 @@ def subdomain_problem(name: str) -> str | None:
 def label_problem(name: str) -> str | None:
     """What is wrong with an RFC 1123 label."""
     if len(name) > _MAX_LABEL:
-        return f"must be no more than {_MAX_LABEL} characters"
+        return f"must be no more than {_MAX_LABEL} bytes"
     if re.fullmatch(_LABEL, name):
         return None
     return (
@@ -51,7 +51,7 @@ def label_problem(name: str) -> str | None:
 def service_problem(name: str) -> str | None:
     """What is wrong with an RFC 1035 label."""
     if len(name) > _MAX_LABEL:
-        return f"must be no more than {_MAX_LABEL} characters"
+        return f"must be no more than {_MAX_LABEL} bytes"
     if re.fullmatch(_DNS_1035, name):
         return None
     return (
@@ -92,7 +92,7 @@ def label_key_problem(key: str) -> str | None:
     if not name:
         return "name part must be non-empty"
     if len(name) > _MAX_LABEL:
-        return f"name part must be no more than {_MAX_LABEL} characters"
+        return f"name part must be no more than {_MAX_LABEL} bytes"
     if re.fullmatch(_QUALIFIED, name):
         return None
     return (
@@ -104,7 +104,7 @@ def label_key_problem(key: str) -> str | None:
 def label_value_problem(value: str) -> str | None:
     """What is wrong with a label's value."""
     if len(value) > _MAX_LABEL:
-        return f"must be no more than {_MAX_LABEL} characters"
+        return f"must be no more than {_MAX_LABEL} bytes"
     if re.fullmatch(_VALUE, value):
         return None
     return (

@@ -17,7 +17,7 @@ from jobflow.clock import Clock
 from jobflow.local.apiserver.convert import convert
 from jobflow.local.apiserver.metadata import FOREGROUND, ORPHAN, Object, encode, timestamp
 from jobflow.local.apiserver.registry import collection_of
-from jobflow.local.apiserver.statuses import MAX_OBJECT_BYTES, conflict, not_found, too_large
+from jobflow.local.apiserver.statuses import MAX_OBJECT_BYTES, not_found, precondition, too_large
 from jobflow.local.apiserver.store import Store, Stored
 from jobflow.local.apiserver.strategies import strategy_of
 from jobflow.local.apiserver.types import ServedType
@@ -93,16 +93,22 @@ class Objects:
         self._check_preconditions(served, old, options)
         obj = self.read(served, old)
         metadata = obj["metadata"]
+        strategy = strategy_of(served)
         finalizers = _finalizers(metadata.get("finalizers") or [], options.propagation)
-        grace = strategy_of(served).grace(obj, options.grace_seconds)
+        if "deletionTimestamp" not in metadata:
+            finalizers = strategy.holding(finalizers)
+        grace = strategy.grace(obj, options.grace_seconds)
         if "deletionTimestamp" in metadata:
             grace = min(grace, metadata.get("deletionGracePeriodSeconds") or 0)
-        if finalizers or grace or strategy_of(served).held(obj):
+        if finalizers or grace or strategy.held(obj):
             return self._mark(served, obj, old, (finalizers, grace, options.dry_run))
-        if options.dry_run:
-            return Deletion(encode(obj, old.revision), old.uid, gone=True)
         if finalizers != (metadata.get("finalizers") or []):
             metadata.pop("finalizers", None)
+        if strategy.graceful and "deletionTimestamp" not in metadata:
+            metadata |= {"deletionTimestamp": timestamp(self.clock.now()), "deletionGracePeriodSeconds": 0}
+            metadata["generation"] = metadata.get("generation", 0) + 1
+        if options.dry_run:
+            return Deletion(encode(obj, old.revision), old.uid, gone=True)
         last = self._stored(served, obj)
         self.store.remove(collection_of(served), last)
         return Deletion(last.data, old.uid, gone=True)
@@ -125,15 +131,18 @@ class Objects:
         return Deletion(self.replace(served, obj, old, dry_run=dry_run), old.uid, gone=False)
 
     def _check_preconditions(self, served: ServedType, old: Stored, options: DeleteOptions) -> None:
-        if options.uid and options.uid != old.uid:
-            why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {old.uid}"
-            raise conflict(served.resource, old.name, why)
-        if options.resource_version and options.resource_version != str(old.revision):
-            why = (
-                f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-                f"ResourceVersion in object meta: {old.revision}"
-            )
-            raise conflict(served.resource, old.name, why)
+        told = (
+            ("UID", options.uid, old.uid, "deleted and then recreated"),
+            ("ResourceVersion", options.resource_version, str(old.revision), "modified"),
+        )
+        for what, wanted, found, happened in told:
+            if wanted and wanted != found:
+                raise precondition(
+                    served.resource,
+                    old.name,
+                    f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
+                    f"The object might have been {happened}",
+                )
 
     def _same(self, obj: Object, old: Stored, served: ServedType) -> bool:
         """Whether an object differs from the stored one only in the order of its keys."""

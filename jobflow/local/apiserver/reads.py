@@ -14,7 +14,7 @@ import msgspec
 from jobflow.kube.transport import JSON, Response
 from jobflow.local.apiserver.calls import Call, Selection
 from jobflow.local.apiserver.objects import Objects
-from jobflow.local.apiserver.statuses import StatusError, bad_request, expired, too_new
+from jobflow.local.apiserver.statuses import Cause, StatusError, bad_request, expired, invalid_options, too_new
 from jobflow.local.apiserver.store import Store, Stored
 
 
@@ -75,12 +75,27 @@ def _token(call: Call) -> _Token | None:
 
 def _revision(call: Call, store: Store) -> int:
     wanted = revision_of(call)
+    match = call.query.text("resourceVersionMatch")
+    if match:
+        _check_match(match, call.query.text("resourceVersion"))
     _check_reached(call, store)
-    if call.query.text("resourceVersionMatch") == "Exact":
-        if not wanted:
-            raise bad_request("resourceVersionMatch=Exact needs a resourceVersion other than 0")
-        return wanted
-    return store.revision
+    return wanted if match == "Exact" and wanted else store.revision
+
+
+def _check_match(match: str, version: str) -> None:
+    field, reason = "resourceVersionMatch", "FieldValueForbidden"
+    causes = []
+    if not version:
+        told = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        causes.append(Cause(field, told, reason))
+    if match not in ("Exact", "NotOlderThan"):
+        told = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
+        causes.append(Cause(field, told, "FieldValueNotSupported"))
+    elif match == "Exact" and version == "0":
+        told = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        causes.append(Cause(field, told, reason))
+    if causes:
+        raise invalid_options("ListOptions", causes)
 
 
 def _check_reached(call: Call, store: Store) -> None:

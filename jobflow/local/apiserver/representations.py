@@ -85,6 +85,8 @@ class View:
         match self.form:
             case Form.OBJECT:
                 kind, version = self.served.list_kind, self.served.resource.api_version
+                if self.served.custom:  # what Go makes of lists of custom objects has it always
+                    meta = {"continue": "", **meta}
             case Form.TABLE:
                 return msgspec.json.encode(self._table([msgspec.json.decode(data) for data in datas], meta))
             case Form.PARTIAL:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from jobflow.kube.transport import Request
-from jobflow.local.apiserver.statuses import bad_request
+from jobflow.local.apiserver.statuses import Cause, bad_request, invalid_options
 
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True", ""))
 _FALSE = frozenset(("0", "f", "F", "false", "FALSE", "False"))
@@ -97,22 +97,25 @@ class Query(Mapping[str, str]):
     @property
     def dry_run(self) -> bool:
         """Whether the write is only to be tried."""
-        value = self._values.get("dryRun")
-        if value is None:
-            return False
-        if value != "All":
-            raise bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
-        return True
+        return self._values.get("dryRun") == "All"
 
     @property
     def field_validation(self) -> str:
         """Strict, Warn (the default) or Ignore: what becomes of fields the schema does not know."""
-        value = self._values.get("fieldValidation") or "Warn"
-        if value not in ("Strict", "Warn", "Ignore"):
-            raise bad_request(
-                f'fieldValidation: Unsupported value: "{value}": supported values: "Ignore", "Strict", "Warn"'
-            )
-        return value
+        return self._values.get("fieldValidation") or "Warn"
+
+    def check_write(self, options: str) -> None:
+        """Refuse options of a write that are none; `options` is their kind, such as CreateOptions. Raises 422."""
+        causes = []
+        dry_run = self._values.get("dryRun", "All")
+        if dry_run != "All":
+            message = f'Unsupported value: ["{dry_run}"]: supported values: "All"'
+            causes.append(Cause("dryRun", message, "FieldValueNotSupported"))
+        if options != "DeleteOptions" and self.field_validation not in ("Strict", "Warn", "Ignore"):
+            message = f'Unsupported value: "{self.field_validation}": supported values: "", "Ignore", "Strict", "Warn"'
+            causes.append(Cause("fieldValidation", message, "FieldValueNotSupported"))
+        if causes:
+            raise invalid_options(options, causes)
 
 
 def is_watch(request: Request) -> bool:

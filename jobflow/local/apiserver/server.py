@@ -164,7 +164,10 @@ class ApiServer:
         route = parse_path(request.path)
         if route is None:
             raise path_not_found()
-        return understand(request, route, self._registry, self._clock.now)
+        call = understand(request, route, self._registry, self._clock.now)
+        if request.method in _OPTIONS:
+            call.query.check_write(_OPTIONS[request.method])
+        return call
 
     async def _answer(self, request: Request) -> Response:
         document = self._documents.answer(request)
@@ -239,6 +242,7 @@ class ApiServer:
         self._objects.create(served, obj)
 
 
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
 _VERBS = {
     ("GET", True): "get",
     ("GET", False): "list",

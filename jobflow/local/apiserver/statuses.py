@@ -105,10 +105,23 @@ def already_exists(resource: Resource, name: str) -> StatusError:
     return StatusError(409, "AlreadyExists", f'{resource} "{name}" already exists', _details(resource, name))
 
 
+def still_deleting(resource: Resource, name: str) -> StatusError:
+    """409: the name is taken by an object whose delete has begun."""
+    message = f'object is being deleted: {resource} "{name}" already exists'
+    return StatusError(409, "AlreadyExists", message, _details(resource, name))
+
+
 def conflict(resource: Resource, name: str, why: str) -> StatusError:
     """409: a precondition does not hold."""
     message = f'Operation cannot be fulfilled on {resource} "{name}": {why}'
     return StatusError(409, "Conflict", message, _details(resource, name))
+
+
+def precondition(resource: Resource, name: str, why: str) -> StatusError:
+    """409: what a delete asks for does not hold; told with the kind where other conflicts are with the plural."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = {**_details(resource, name), "kind": resource.kind}
+    return StatusError(409, "Conflict", f'Operation cannot be fulfilled on {kind} "{name}": {why}', details)
 
 
 def modified(resource: Resource, name: str) -> StatusError:
@@ -125,6 +138,14 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusErr
     rows = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
     details = {**_details(resource, name), "kind": resource.kind, "causes": rows}
     return StatusError(422, "Invalid", message, details)
+
+
+def invalid_options(kind: str, causes: Sequence[Cause]) -> StatusError:
+    """422: the query, or the options in a body, say what cannot be."""
+    told = [f"{cause.field}: {cause.message}" for cause in causes]
+    message = f'{kind}.meta.k8s.io "" is invalid: ' + (told[0] if len(told) == 1 else "[" + ", ".join(told) + "]")
+    rows = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+    return StatusError(422, "Invalid", message, {"group": "meta.k8s.io", "kind": kind, "causes": rows})
 
 
 def bad_request(message: str) -> StatusError:
@@ -159,7 +180,7 @@ def too_new(wanted: int, newest: int) -> StatusError:
         "retryAfterSeconds": 1,
     }
     message = f"Timeout: Too large resource version: {wanted}, current: {newest}"
-    return StatusError(504, "Timeout", message, details)
+    return StatusError(504, "Timeout", message, details, {"retry-after": "1"})
 
 
 def method_not_allowed() -> StatusError:

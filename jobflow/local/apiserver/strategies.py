@@ -13,6 +13,8 @@ from jobflow.local.apiserver.statuses import Cause, invalid
 from jobflow.local.apiserver.types import ServedType, types_of_crd
 
 DEFAULT_GRACE_SECONDS = 30  # a Pod's, where neither it nor the delete names one
+NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+TOLERATION_SECONDS = 300  # how long a pod stays on a node in trouble, where it does not say
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 Object = dict[str, Any]
@@ -22,6 +24,7 @@ class Strategy:
     """The general rules: no additions, no grace."""
 
     returns_deleted = False  # whether a delete answers with the object rather than with a Status
+    graceful = False  # whether a delete that takes it away at once is told in it, as one of no seconds
 
     def created(self, served: ServedType, obj: Object, now: str) -> None:
         """Complete a new object that is valid, its metadata and schema defaults in place."""
@@ -34,6 +37,10 @@ class Strategy:
         new = dict(old)
         take("status", new, obj)
         return new
+
+    def holding(self, finalizers: list[str]) -> list[str]:
+        """The finalizers that an object has once its delete begins."""
+        return finalizers
 
     def grace(self, obj: Object, asked: int | None) -> int:
         """Seconds that a delete leaves the object."""
@@ -76,9 +83,18 @@ class ReturningStrategy(BuiltinStrategy):
 class PodStrategy(ReturningStrategy):
     """Pods: the few defaults that others rely on, and the grace period that the kubelet ends."""
 
+    graceful = True
+
     def created(self, served: ServedType, obj: Object, now: str) -> None:
         """Default the spec, and begin as Pending."""
-        spec = obj.setdefault("spec", {})
+        self._default(obj.setdefault("spec", {}))
+        obj["status"] = {"phase": "Pending", "qosClass": _quality(obj["spec"])}
+
+    def replaced(self, served: ServedType, obj: Object, old: Object, now: str) -> None:
+        """Default what the replacement leaves out, as in a new pod."""
+        self._default(obj.setdefault("spec", {}))
+
+    def _default(self, spec: Object) -> None:
         spec.setdefault("restartPolicy", "Always")
         spec.setdefault("dnsPolicy", "ClusterFirst")
         spec.setdefault("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
@@ -86,7 +102,13 @@ class PodStrategy(ReturningStrategy):
         spec.setdefault("securityContext", {})
         spec.setdefault("serviceAccountName", "default")
         spec.setdefault("enableServiceLinks", True)
-        obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+        spec.setdefault("priority", 0)
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+        tolerated = {one.get("key") for one in spec.get("tolerations") or ()}
+        if None not in tolerated:  # one that names no key tolerates everything
+            added = [_tolerated(key) for key in NODE_TROUBLES if key not in tolerated]
+            if added:
+                spec["tolerations"] = [*(spec.get("tolerations") or ()), *added]
 
     def grace(self, obj: Object, asked: int | None) -> int:
         """None for a pod that no kubelet runs: not bound to a node, or ended."""
@@ -98,6 +120,10 @@ class PodStrategy(ReturningStrategy):
             return asked
         own = obj["spec"].get("terminationGracePeriodSeconds")
         return DEFAULT_GRACE_SECONDS if own is None else int(own)
+
+
+def _tolerated(key: str) -> Object:
+    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS}
 
 
 def _quality(spec: Object) -> str:
@@ -137,10 +163,13 @@ class NamespaceStrategy(BuiltinStrategy):
 class CrdStrategy(BuiltinStrategy):
     """CustomResourceDefinitions: accepted names and Established at once, cleanup of their objects at the end."""
 
+    def holding(self, finalizers: list[str]) -> list[str]:
+        """Held until its objects are gone."""
+        return sorted({*finalizers, CRD_CLEANUP})
+
     def created(self, served: ServedType, obj: Object, now: str) -> None:
         """Check the schema, and establish the kind at once."""
         _check_crd(served, obj)
-        obj["metadata"]["finalizers"] = sorted({*(obj["metadata"].get("finalizers") or ()), CRD_CLEANUP})
         _establish(obj, {}, now)
 
     def replaced(self, served: ServedType, obj: Object, old: Object, now: str) -> None:
@@ -164,8 +193,8 @@ class CrdStrategy(BuiltinStrategy):
             {
                 "type": "Terminating",
                 "status": "True",
-                "reason": "InstanceDeletionInProgress",
-                "message": "CustomResource deletion is in progress",
+                "reason": "InstanceDeletionPending",
+                "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
                 "lastTransitionTime": obj["metadata"]["deletionTimestamp"],
             },
         ]

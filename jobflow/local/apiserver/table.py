@@ -45,7 +45,7 @@ def table(
             case "Object":
                 row["object"] = obj
             case "None":
-                pass
+                row["object"] = None
             case _:
                 raise ValueError(
                     f'includeObject: Unsupported value: "{include_object}": supported values: '

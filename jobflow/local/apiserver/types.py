@@ -19,6 +19,9 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 
 Cell = Callable[[dict[str, Any], datetime], object]
 
+# In the order in which kube-apiserver tells them of custom kinds.
+CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -112,6 +115,7 @@ def _type_of_version(spec: dict[str, Any], version: dict[str, Any], path: str) -
         selectable_fields=tuple(
             str(field.get("jsonPath", "")).lstrip(".") for field in version.get("selectableFields") or ()
         ),
+        verbs=CUSTOM_VERBS,
         storage=bool(version.get("storage")),
         custom=True,
     )
@@ -140,7 +144,7 @@ def _column(written: dict[str, Any], path: str) -> Column:
         name=_required(written, "name", str, path),
         type=_required(written, "type", str, path),
         path=where,
-        description=written.get("description") or "",
+        description=written.get("description") or f"Custom resource definition column (in JSONPath format): {where}",
         priority=written.get("priority") or 0,
         format=written.get("format") or "",
     )

@@ -12,7 +12,14 @@ import msgspec
 
 from jobflow.kube.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Response
 from jobflow.local.apiserver import metadata as meta
-from jobflow.local.apiserver.admission import check_identity, default, prune, validate, warning_headers
+from jobflow.local.apiserver.admission import (
+    check_identity,
+    default,
+    finalizer_warnings,
+    prune,
+    validate,
+    warning_headers,
+)
 from jobflow.local.apiserver.bodies import media_type, read_object, read_patch
 from jobflow.local.apiserver.calls import Call
 from jobflow.local.apiserver.metadata import Object
@@ -26,8 +33,10 @@ from jobflow.local.apiserver.statuses import (
     bad_request,
     forbidden,
     invalid,
+    invalid_options,
     method_not_allowed,
     not_found,
+    still_deleting,
     unsupported_media_type,
 )
 from jobflow.local.apiserver.store import Stored
@@ -46,7 +55,7 @@ def create(call: Call, objects: Objects) -> Response:
 def _create(call: Call, objects: Objects, obj: Object) -> Response:
     served, query = call.served, call.query
     _check_room(call, objects)
-    warnings = prune(served, obj, query.field_validation)
+    warnings = [*prune(served, obj, query.field_validation), *finalizer_warnings(served, obj)]
     default(served, obj)
     _begin(call, objects, obj)
     if served.has_status:
@@ -54,8 +63,9 @@ def _create(call: Call, objects: Objects, obj: Object) -> Response:
     validate(served, obj, None)
     strategy_of(served).created(served, obj, meta.timestamp(objects.clock.now()))
     name = obj["metadata"]["name"]
-    if objects.store.get(call.collection, call.namespace, name) is not None:
-        raise already_exists(served.resource, name)
+    taken = objects.store.get(call.collection, call.namespace, name)
+    if taken is not None:
+        raise (still_deleting if is_deleting(taken) else already_exists)(served.resource, name)
     data = objects.create(served, obj, dry_run=query.dry_run)
     return call.answer(data, 201, warning_headers(warnings))
 
@@ -112,7 +122,7 @@ def update(call: Call, objects: Objects) -> Response:
     check_identity(call.served, obj, call.route.namespace, call.name)
     stored = objects.find(call.served, call.namespace, call.name)
     if call.served.custom and not obj["metadata"].get("resourceVersion"):
-        cause = Cause("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")
+        cause = Cause("metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
         raise invalid(call.served.resource, call.name, [cause])
     return _replace(call, objects, obj, stored)
 
@@ -146,6 +156,8 @@ def patched(call: Call, base: Object | None, change: Any, kind: str) -> Any:
         if kind == MERGE_PATCH:
             return merge_patch(base, change)
         if kind == JSON_PATCH:
+            if not isinstance(change, list):
+                raise bad_request("error decoding patch: it must be a list of operations")
             return json_patch(base, change)
         if kind == STRATEGIC_MERGE_PATCH and not served.custom:
             return strategic_merge(base, change, served.schema)
@@ -160,15 +172,15 @@ def patched(call: Call, base: Object | None, change: Any, kind: str) -> Any:
 
 def _check_apply(call: Call, change: Any) -> None:
     if not call.query.text("fieldManager"):
-        told = "fieldManager: Required value: is required for apply patch"
-        raise StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {told}')
+        told = "Required value: is required for apply patch"
+        raise invalid_options("PatchOptions", [Cause("fieldManager", told, "FieldValueRequired")])
     if not isinstance(change, dict) or not change.get("apiVersion") or not change.get("kind"):
         raise bad_request("an applied configuration must be an object with apiVersion and kind")
 
 
 def _replace(call: Call, objects: Objects, obj: Object, stored: Stored) -> Response:
     served, query = call.served, call.query
-    warnings = prune(served, obj, query.field_validation)
+    warnings = prune(served, obj, query.field_validation, patched=call.request.method == "PATCH")
     old = objects.read(served, stored)
     meta.carry_over(served, obj, old)
     strategy = strategy_of(served)

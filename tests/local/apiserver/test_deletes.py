@@ -20,8 +20,11 @@ async def test_a_delete_answers_with_what_it_deleted(api, widgets, widget):
 @pytest.mark.parametrize(
     ("preconditions", "complaint"),
     [
-        ({"uid": "other"}, "Precondition failed: UID in precondition: other, UID in object meta: "),
-        ({"resourceVersion": "1"}, "Precondition failed: ResourceVersion in precondition: 1"),
+        ({"uid": "other"}, "the UID in the precondition (other) does not match the UID in record ("),
+        (
+            {"resourceVersion": "1"},
+            "the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (",
+        ),
     ],
 )
 async def test_preconditions_that_do_not_hold_conflict(api, widgets, widget, preconditions, complaint):

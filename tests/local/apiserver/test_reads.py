@@ -69,7 +69,7 @@ async def pages(api, resource, between=None, **query):
         assert told.status == 200, told.body
         names.append([item["metadata"]["name"] for item in told.body["items"]])
         versions.add(told.body["metadata"]["resourceVersion"])
-        if "continue" not in told.body["metadata"]:
+        if not told.body["metadata"].get("continue"):
             assert len(versions) == 1
             return names
         token = {"continue": told.body["metadata"]["continue"]}
@@ -134,3 +134,21 @@ async def test_a_revision_not_reached_yet_is_a_timeout_that_may_be_retried(api, 
 @pytest.mark.parametrize("version", ["0", "1"])
 async def test_any_revision_reached_gives_the_newest_state(five, widgets, version):
     assert len(await five.names(widgets, resourceVersion=version, resourceVersionMatch="NotOlderThan")) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"resourceVersionMatch": "Exact"}, "is forbidden unless resourceVersion is provided"),
+        ({"resourceVersionMatch": "Exact", "resourceVersion": "0"}, 'is forbidden for resourceVersion "0"'),
+        ({"resourceVersionMatch": "Sometimes", "resourceVersion": "1"}, 'Unsupported value: "Sometimes"'),
+    ],
+)
+async def test_a_match_of_versions_that_is_none_is_invalid(five, widgets, options, complaint):
+    told = await five.list(widgets, **options)
+    assert told.status == 422
+    assert complaint in told.body["message"]
+
+
+async def test_lists_of_custom_objects_always_have_a_continue_token(five, widgets):
+    assert (await five.list(widgets)).body["metadata"]["continue"] == ""

@@ -58,11 +58,17 @@ def test_only_a_get_of_a_log_is_followed():
     [
         lambda query: query.flag("x"),
         lambda query: query.number("x"),
-        lambda query: Query((("dryRun", "Some"),)).dry_run,
-        lambda query: Query((("fieldValidation", "Lax"),)).field_validation,
     ],
 )
 def test_nonsense_is_a_bad_request(read):
     with pytest.raises(StatusError) as refused:
         read(Query((("x", "maybe"),)))
     assert refused.value.code == 400
+
+
+@pytest.mark.parametrize(("name", "value"), [("dryRun", "Some"), ("fieldValidation", "Lax")])
+def test_options_of_a_write_that_are_none_are_invalid(name, value):
+    with pytest.raises(StatusError) as refused:
+        Query(((name, value),)).check_write("CreateOptions")
+    assert refused.value.code == 422
+    assert f'CreateOptions.meta.k8s.io "" is invalid: {name}: Unsupported value' in refused.value.message

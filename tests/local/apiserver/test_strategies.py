@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobflow.api.resources import POD, SERVICE, SERVICE_ACCOUNT
+from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, POD, SERVICE, SERVICE_ACCOUNT
 
 
 def pod(name="p", node=None, grace=None):
@@ -21,6 +21,38 @@ async def test_a_new_pod_is_pending_with_the_usual_defaults(api):
     assert told.body["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
     assert told.body["spec"]["restartPolicy"] == "Always"
     assert told.body["spec"]["terminationGracePeriodSeconds"] == 30
+    assert (told.body["spec"]["priority"], told.body["spec"]["preemptionPolicy"]) == (0, "PreemptLowerPriority")
+    assert [one["key"].rpartition("/")[2] for one in told.body["spec"]["tolerations"]] == ["not-ready", "unreachable"]
+
+
+async def test_a_pod_that_is_replaced_keeps_what_was_defaulted(api):
+    made = (await api.create(POD, pod())).body
+    told = await api.replace(POD, pod())
+    assert (told.body["spec"], told.body["metadata"]["generation"]) == (made["spec"], 1)
+
+
+async def test_a_pod_that_goes_at_once_says_that_it_goes(api):
+    await api.create(POD, pod())
+    told = await api.delete(POD, "p")
+    assert told.body["metadata"]["deletionGracePeriodSeconds"] == 0
+    assert "deletionTimestamp" in told.body["metadata"]
+
+
+async def test_a_definition_is_not_held_by_its_objects_before_its_delete_begins(api, widgets):
+    told = await api.get(CUSTOM_RESOURCE_DEFINITION, f"{widgets.plural}.{widgets.group}", None)
+    assert "finalizers" not in told.body["metadata"]
+
+
+async def test_finalizers_without_a_domain_are_refused_or_warned_of(api, widgets, widget):
+    body = pod()
+    body["metadata"]["finalizers"] = ["hold"]
+    told = await api.create(POD, body)
+    assert told.body["details"]["causes"][0]["field"] == "metadata.finalizers[0]"
+    custom = widget("a")
+    custom["metadata"]["finalizers"] = ["hold"]
+    told = await api.create(widgets, custom)
+    assert told.status == 201
+    assert "prefer a domain-qualified finalizer name" in told.headers["warning"]
 
 
 async def test_a_pod_on_a_node_stays_until_its_kubelet_deletes_it(api):

@@ -111,7 +111,7 @@ async def test_neither_name_nor_generate_name_is_invalid(api, widgets):
         ({"labels": {"a b": "x"}}, "metadata.labels"),
         ({"annotations": {"/x": "y"}}, "metadata.annotations"),
         ({"finalizers": ["no good"]}, "metadata.finalizers"),
-        ({"ownerReferences": [{"kind": "X", "name": "x", "apiVersion": "v1"}]}, "metadata.ownerReferences[0].uid"),
+        ({"ownerReferences": [{"kind": "X", "name": "x", "apiVersion": "v1"}]}, "metadata.ownerReferences.uid"),
     ],
 )
 async def test_metadata_that_breaks_a_rule_is_invalid(api, widgets, metadata, field):
@@ -157,7 +157,29 @@ async def test_warning_is_the_default_of_field_validation(api, widgets, widget):
 async def test_strict_validation_holds_for_patches_too(api, widgets, widget):
     await api.create(widgets, widget("a"))
     told = await api.patch(widgets, "a", {"spec": {"shape": "round"}}, fieldValidation="Strict")
+    assert told.status == 422
+    assert 'strict decoding error: unknown field "spec.shape"' in told.body["message"]
+
+
+async def test_a_misspelt_field_of_metadata_is_refused_or_taken_off(api, widgets, widget):
+    body = widget("a")
+    body["metadata"]["labls"] = {}
+    told = await api.create(widgets, body, fieldValidation="Strict")
     assert told.status == 400
+    assert 'unknown field "metadata.labls"' in told.body["message"]
+    told = await api.create(widgets, body)
+    assert "labls" not in told.body["metadata"]
+    assert 'unknown field \\"metadata.labls\\"' in told.headers["warning"]
+
+
+async def test_a_name_that_is_being_deleted_is_still_taken(api, widgets, widget):
+    body = widget("a")
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    await api.create(widgets, body)
+    await api.delete(widgets, "a")
+    told = await api.create(widgets, widget("a"))
+    assert (told.status, told.body["reason"]) == (409, "AlreadyExists")
+    assert told.body["message"].startswith("object is being deleted: ")
 
 
 async def test_a_stale_resource_version_conflicts_in_the_real_words(api, widgets, widget):
@@ -188,7 +210,7 @@ async def test_replacing_a_custom_object_needs_its_version(api, widgets, widget)
     await api.create(widgets, widget("a"))
     told = await api.replace(widgets, widget("a", size=2))
     assert told.status == 422
-    assert "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update" in told.body["message"]
+    assert "metadata.resourceVersion: Invalid value: 0: must be specified for an update" in told.body["message"]
 
 
 async def test_replacing_a_config_map_does_not(api):
