@@ -25,7 +25,7 @@ def test_without_go_it_says_how_to_get_the_programs(tmp_path, monkeypatch):
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(build.ProgramMissing, match="install Go .* or set KUBEBUILDER_ASSETS") as told:
+    with pytest.raises(build.ProgramMissing, match=r"install Go .* or set KUBEBUILDER_ASSETS") as told:
         build.program("kube-apiserver")
     assert "\n" not in str(told.value)
 
