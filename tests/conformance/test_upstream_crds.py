@@ -1,0 +1,158 @@
+"""A cluster that has upstream's CRDs and never had ours: fields of ours are pruned, and flows run all the same.
+
+What a flow remembers is then upstream's jobStatusList alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from conformance.volcano import playing
+from conformance.world import World
+from envtest.control_plane import ControlPlane
+from envtest.plugin import EMBEDDED, REAL
+
+from jobflow.api.crd import job_flow_crd, job_template_crd, volcano_job_crd
+from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, VOLCANO_JOB, Resource
+from jobflow.clock import SystemClock
+from jobflow.kube.client import Client
+from jobflow.kube.errors import ApiError
+from jobflow.kube.transport import Transport
+from jobflow.local.apiserver.server import ApiServer
+from jobflow.testing.builders import flow, template
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+UPSTREAM_STATUS = {
+    "pendingJobs",
+    "runningJobs",
+    "failedJobs",
+    "completedJobs",
+    "terminatedJobs",
+    "unKnowJobs",
+    "jobStatusList",
+    "conditions",
+    "state",
+}
+INSTALL_SECONDS = 30.0
+CHAIN = flow("chain").step("a").step("b", after="a").step("c", after="b")
+
+
+def upstream_crds() -> list[dict]:
+    """Our CRDs without what upstream's do not have."""
+    flows, templates = copy.deepcopy(job_flow_crd()), copy.deepcopy(job_template_crd())
+    for crd in (flows, templates):
+        crd["spec"]["names"].pop("categories")
+        crd["spec"]["versions"][0].pop("additionalPrinterColumns", None)
+    schema = flows["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    steps = schema["spec"]["properties"]["flows"]
+    for key in [key for key in steps if key.startswith("x-kubernetes-")]:
+        del steps[key]
+    status = schema["status"]["properties"]
+    for name in status.keys() - UPSTREAM_STATUS:
+        del status[name]
+    for name in ("reason", "message"):
+        del status["state"]["properties"][name]
+    told = templates["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    del told["properties"]["jobDependsOnTotal"]
+    return [flows, templates, volcano_job_crd()]
+
+
+async def _install(transport: Transport) -> Client:
+    client = Client(transport, SystemClock())
+    for crd in upstream_crds():
+        await client.apply(CUSTOM_RESOURCE_DEFINITION, None, crd["metadata"]["name"], crd)
+    for crd in upstream_crds():
+        names, group = crd["spec"]["names"], crd["spec"]["group"]
+        version = crd["spec"]["versions"][0]["name"]
+        kind = Resource(group, version, names["plural"], names["kind"])
+        async with asyncio.timeout(INSTALL_SECONDS):
+            while not await _served(client, kind):
+                await asyncio.sleep(0.05)
+    return client
+
+
+async def _served(client: Client, kind: Resource) -> bool:
+    try:
+        return [page async for page in client.list(kind, "default")] != []
+    except ApiError:
+        return False
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def embedded_upstream() -> AsyncIterator[Client]:
+    async with ApiServer(SystemClock()) as server:
+        yield await _install(server.transport())
+
+
+@pytest.fixture(scope="module")
+def second_control_plane(
+    real_control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """Another one beside the session's: CRDs are the whole cluster's."""
+    plane = ControlPlane(tmp_path_factory.mktemp("upstream"))
+    plane.start()
+    yield plane
+    plane.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def real_upstream(second_control_plane: ControlPlane) -> AsyncIterator[Client]:
+    transport = await second_control_plane.transport()
+    try:
+        yield await _install(transport)
+    finally:
+        await transport.close()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("embedded_upstream", marks=[pytest.mark.conformance, pytest.mark.plane(EMBEDDED)], id="embedded"),
+        pytest.param("real_upstream", marks=[pytest.mark.real, pytest.mark.plane(REAL)], id="real"),
+    ]
+)
+def upstream(request: pytest.FixtureRequest) -> World:
+    return World(request.param, request.getfixturevalue(request.param), "default")
+
+
+async def test_a_chain_succeeds_and_tells_it_in_upstreams_fields(upstream):
+    await upstream.templates("a", "b", "c")
+    await upstream.create(JOB_FLOW, CHAIN.body())
+    async with playing(upstream.client, upstream.namespace) as volcano, upstream.controller():
+        status = await upstream.phase("chain", "Succeed")
+        assert status["completedJobs"] == ["chain-a", "chain-b", "chain-c"]
+        assert [entry["state"] for entry in status["jobStatusList"]] == ["Completed"] * 3
+        assert set(status) <= UPSTREAM_STATUS
+        assert set(status["state"]) == {"phase"}
+        assert volcano.born == ["chain-a", "chain-b", "chain-c"]
+        await upstream.is_quiet("chain")
+
+
+async def test_a_finished_step_whose_job_is_gone_does_not_run_again(upstream):
+    await upstream.templates(*(template(step).task("main") for step in ("x", "y")))
+    await upstream.create(JOB_FLOW, flow("memory").step("x").step("y", after="x").body())
+    async with playing(upstream.client, upstream.namespace, held={"y"}) as volcano:
+        async with upstream.controller():
+            await upstream.until("memory", lambda told: told.get("runningJobs") == ["memory-y"])
+        await upstream.client.delete(VOLCANO_JOB, upstream.namespace, "memory-x")
+        async with upstream.controller():
+            volcano.held.clear()
+            await upstream.phase("memory", "Succeed")
+        assert volcano.born.count("memory-x") == 1
+
+
+async def test_delete_takes_the_jobs(upstream):
+    await upstream.templates("p", "q")
+    await upstream.create(JOB_FLOW, flow("brief").step("p").step("q", after="p").policy("delete").body())
+    async with playing(upstream.client, upstream.namespace), upstream.controller():
+        await upstream.phase("brief", "Succeed")
+        await upstream.eventually(lambda: _none_of(upstream, "brief"))
+        await upstream.is_quiet("brief")
+
+
+async def _none_of(upstream, name):
+    return not [job for job in await upstream.jobs() if job.startswith(f"{name}-")]
