@@ -1,6 +1,6 @@
 # The two commands of the README, and what contributors run. Everything goes through scripts/env.sh, which makes
 # .venv with nothing but python3.
-.PHONY: run test check fix clean
+.PHONY: run test conformance check fix clean
 
 FILE ?= examples/ml-pipeline.yaml
 
@@ -11,6 +11,10 @@ run:            ## set up and run an example to its end
 test:           ## set up and pass all tests and checks
 	@sh scripts/env.sh dev
 	@sh scripts/test.sh
+
+conformance:    ## compare the embedded control plane with a real one
+	@sh scripts/env.sh dev
+	@sh scripts/conformance.sh
 
 check:          ## formatting, lint, types and layers only
 	@sh scripts/env.sh dev

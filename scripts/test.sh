@@ -1,7 +1,7 @@
 #!/bin/sh
 # All checks, then all tests: those in one process side by side; those with real processes; a slice of the simulated
-# histories; and those that compare the embedded control plane with the real one (the last line of pytest says how many
-# ran on each). `sh scripts/test.sh -k NAME` hands its words to pytest.
+# histories. `sh scripts/test.sh -k NAME` hands its words to pytest. The comparison with a real etcd and kube-apiserver
+# is scripts/conformance.sh, because building those takes many minutes the first time.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,5 +17,3 @@ timed "checks" sh scripts/check.sh
 timed "tests in process" .venv/bin/python -m pytest -q -n 2 -m "not e2e and not real and not conformance" "$@"
 timed "tests with real processes and kubectl" .venv/bin/python -m pytest -q -m "e2e and not real" "$@"
 timed "simulated histories" .venv/bin/python -m jobflow.testing --pairs 50 --seeds 5 --minutes "${SIMULATION_MINUTES:-4}"
-.venv/bin/python tests/envtest/build.py || true  # the tests say what is missing when they skip
-timed "tests on the embedded and on the real control plane" .venv/bin/python -m pytest -q -m "real or conformance" "$@"

@@ -33,6 +33,9 @@ def body(value: Any, generated: bool = False) -> Any:
     match value:
         case {"kind": "Status", "status": "Failure"}:
             return _failure(value)
+        case {"kind": "APIResourceList", "resources": list(resources)}:
+            # Those of CRDs come in the order in which a Go map was walked.
+            return {**value, "resources": sorted(resources, key=lambda resource: str(resource["name"]))}
         case dict():
             generated = generated or bool(value.get("generateName"))
             return {
