@@ -40,6 +40,10 @@ class ProgramMissing(Exception):
     """A program is neither given, nor built, nor can it be built; the message is one line and says what to do."""
 
 
+class NoGo(ProgramMissing):
+    """There is nothing to build with, which is no failure: the tests that need the program are skipped."""
+
+
 def program(name: str, tell: Tell = lambda line: print(line, file=sys.stderr, flush=True)) -> Path:
     """The path of etcd, kube-apiserver or kube-controller-manager; builds it where it must be. Blocks for minutes then.
 
@@ -54,7 +58,7 @@ def program(name: str, tell: Tell = lambda line: print(line, file=sys.stderr, fl
     if kept.exists():
         return kept
     if shutil.which("go") is None:
-        raise ProgramMissing(f"{name} is not here and there is no Go to build it: {HOW_TO_GET}")
+        raise NoGo(f"{name} is not here and there is no Go to build it: {HOW_TO_GET}")
     with _locked(cache()):
         if not kept.exists():  # another process may have built it meanwhile
             _build(name, kept, tell)
@@ -144,13 +148,13 @@ def _last_line(text: str) -> str:
 
 
 def main() -> int:
-    """Build what is missing; 1 where that cannot be."""
+    """Build what is missing; 1 where that fails, 3 where there is no Go to do it."""
     try:
         for name in ("etcd", *BUILT):
             print(f"{name}: {program(name)}")
     except ProgramMissing as missing:
         print(missing, file=sys.stderr)
-        return 1
+        return 3 if isinstance(missing, NoGo) else 1
     return 0
 
 
