@@ -1,91 +1,74 @@
 """Pods to run and how far they got: the words that the kubelet and its pod runtimes share.
 
-In: a pod as the API server sends it (PodObject). Out: the Pod that a PodRuntime starts, and the PodState that
-it reports each time something changed. A runtime knows nothing of the API, the kubelet nothing of processes.
+In: a pod as the API server sends it (PodObject). Out: the Pod that a PodRuntime starts, and the PodState that it
+reports each time something changed. A runtime knows nothing of the API, the kubelet nothing of processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from jobflow.api.metadata import ObjectMeta
 from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.kubelet.spec import Container, PodSpec
+
+MAX_HOSTNAME = 63
 
 
-class RestartPolicy(StrEnum):
-    """Whether containers that end are started again."""
+class PodMeta(ObjectMeta, frozen=True, gc=False, omit_defaults=True):
+    """A pod's metadata: a delete tells how long its containers have."""
 
-    ALWAYS = "Always"
-    ON_FAILURE = "OnFailure"
-    NEVER = "Never"
+    deletionGracePeriodSeconds: int | None = None
 
 
-class FieldRef(Struct, frozen=True, gc=False, rename="camel"):
-    """A field of the pod itself, as the value of a variable."""
+class StoredCondition(Struct, frozen=True, gc=False):
+    """A condition as it is stored."""
 
-    field_path: str
-
-
-class EnvSource(Struct, frozen=True, gc=False, rename="camel"):
-    """Where a variable's value comes from. Of these only fields of the pod can be had here."""
-
-    field_ref: FieldRef | None = None
-    resource_field_ref: dict[str, Any] | None = None
-    config_map_key_ref: dict[str, Any] | None = None
-    secret_key_ref: dict[str, Any] | None = None
+    type: str
+    status: str = ""
+    reason: str = ""
+    message: str = ""
 
 
-class EnvVar(Struct, frozen=True, gc=False, rename="camel"):
-    """One environment variable."""
+class StoredContainer(Struct, frozen=True, gc=False, rename="camel"):
+    """A container's status as it is stored."""
 
-    name: str
-    value: str = ""
-    value_from: EnvSource | None = None
-
-
-class Container(Struct, frozen=True, gc=False, rename="camel"):
-    """One container, as far as it can be run as a process."""
-
-    name: str
-    image: str = ""
-    command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    working_dir: str = ""
-    env: tuple[EnvVar, ...] = ()
-    env_from: tuple[dict[str, Any], ...] = ()
-    volume_mounts: tuple[dict[str, Any], ...] = ()
-    restart_policy: str | None = None
-
-
-class PodSpec(Struct, frozen=True, gc=False, rename="camel"):
-    """A pod's spec."""
-
-    containers: tuple[Container, ...] = ()
-    init_containers: tuple[Container, ...] = ()
-    restart_policy: str = "Always"
-    termination_grace_period_seconds: int | None = None
-    node_name: str = ""
-    hostname: str = ""
-    service_account_name: str = ""
+    state: dict[str, Any] = {}
+    restart_count: int = 0
 
 
 class StoredStatus(Struct, frozen=True, gc=False, rename="camel"):
-    """What of a pod's stored status tells whether it was started before."""
+    """What of a pod's stored status tells what was done with it before."""
 
     phase: str = ""
     start_time: datetime | None = None
+    pod_ip: str = field(default="", name="podIP")
+    conditions: tuple[StoredCondition, ...] = ()
+    container_statuses: tuple[StoredContainer, ...] = ()
+    init_container_statuses: tuple[StoredContainer, ...] = ()
+
+    @property
+    def ran(self) -> bool:
+        """Something of it was started."""
+        containers = self.container_statuses + self.init_container_statuses
+        return self.phase == "Running" or any(each.restart_count or "waiting" not in each.state for each in containers)
+
+    def unschedulable(self) -> str:
+        """What it was said to wait for; empty where nothing was said."""
+        said = (each.message for each in self.conditions if each.type == "PodScheduled" and each.status == "False")
+        return next(said, "")
 
 
 class PodObject(Struct, frozen=True, gc=False):
     """A pod on the wire."""
 
-    metadata: ObjectMeta
+    metadata: PodMeta
     spec: PodSpec = PodSpec()
     status: StoredStatus = StoredStatus()
 
@@ -99,6 +82,7 @@ class Pod(Struct, frozen=True, gc=False, kw_only=True):
     resource_version: str
     created: datetime | None
     deleting: bool
+    grace_seconds: int | None = None  # of the delete
     labels: dict[str, str]
     annotations: dict[str, str]
     spec: PodSpec
@@ -113,6 +97,11 @@ class Pod(Struct, frozen=True, gc=False, kw_only=True):
     def containers(self) -> tuple[Container, ...]:
         """All containers in the order they are started."""
         return self.spec.init_containers + self.spec.containers
+
+    @property
+    def hostname(self) -> str:
+        """What its containers find the machine to be called: at most 63 characters, as in Kubernetes."""
+        return (self.spec.hostname or self.name)[:MAX_HOSTNAME].rstrip("-.")
 
 
 class Waiting(Struct, frozen=True, gc=False):
@@ -145,6 +134,8 @@ class ContainerState(Struct, frozen=True, gc=False):
     now: Waiting | Running | Terminated = Waiting()
     before: Terminated | None = None
     restarts: int = 0
+    started: bool = False  # it runs, and its startup probe has passed
+    ready: bool = False  # it runs, and its readiness probe passes; an init container: it is through
 
 
 class PodPhase(StrEnum):
@@ -167,12 +158,21 @@ class PodState(Struct, frozen=True, gc=False, kw_only=True):
     phase: PodPhase
     containers: tuple[ContainerState, ...]
     started_at: datetime
+    address: str = ""
+    ready_since: datetime | None = None  # when it became ready, or ceased to be
     finished_at: datetime | None = None
     reason: str = ""
     message: str = ""
 
 
-Report = Callable[[Pod, PodState], None]
+class Reporter(Protocol):
+    """Who is told what comes of pods."""
+
+    def state(self, pod: Pod, state: PodState) -> None:
+        """Something changed."""
+
+    def warn(self, pod: Pod, reason: str, message: str) -> None:
+        """Something its user should know; shown by `kubectl describe`."""
 
 
 class PodRuntime(Protocol):
@@ -181,14 +181,14 @@ class PodRuntime(Protocol):
     After `stop` the last report of the pod has a finished phase. `forget` frees what it held beside its logs.
     """
 
-    async def run(self, report: Report) -> None:
+    async def run(self, reporter: Reporter) -> None:
         """Do the work until cancelled; then nothing of any pod is left running."""
 
-    def start(self, pod: Pod) -> None:
-        """Start a pod that was not started before."""
+    def start(self, pod: Pod, address: str) -> None:
+        """Start a pod that was not started before; it is reached at this address of the machine."""
 
     def stop(self, pod: Pod, grace_seconds: float) -> None:
-        """End it: asked politely, after the grace by force."""
+        """End it: asked politely, after the grace by force. Once more, with less grace, when there is a hurry."""
 
     def forget(self, pod: Pod) -> None:
         """The pod is gone from the API server."""
@@ -213,6 +213,7 @@ def pod_view(pod: PodObject) -> Pod:
         resource_version=meta.resourceVersion,
         created=meta.creationTimestamp,
         deleting=meta.deletionTimestamp is not None,
+        grace_seconds=meta.deletionGracePeriodSeconds,
         labels=meta.labels,
         annotations=meta.annotations,
         spec=pod.spec,

@@ -1,8 +1,8 @@
 """What a container's process is started with: its environment and its command line, from the pod's spec.
 
-In: a pod, one of its containers, where it runs. Out: variables and arguments as Kubernetes would give them,
-`$(NAME)` expanded, on top of four variables of this machine and nothing else of our own environment. Raises
-Unrunnable, in the user's words, for what only a cluster has.
+In: a pod, one of its containers, where it runs, the ConfigMaps and Secrets it names. Out: variables and arguments as
+Kubernetes would give them, `$(NAME)` expanded, on top of four variables of this machine and nothing else of our own
+environment. Raises NotYet for objects and keys that are missing, Unrunnable for what only a cluster has.
 """
 
 from __future__ import annotations
@@ -12,22 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobflow.local.kubelet.containers import Container, EnvVar, Pod
-from jobflow.local.kubelet.node import NODE_ADDRESS, NODE_NAME
+from jobflow.local.kubelet import downward
+from jobflow.local.kubelet.downward import Facts
+from jobflow.local.kubelet.refusals import NotYet, Unrunnable
+from jobflow.local.kubelet.sources import ObjectName, Objects, Source
+from jobflow.local.kubelet.spec import Container, EnvFrom, EnvVar, KeyRef
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_LANG = "C.UTF-8"
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
-_KEYED_FIELD = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
-
-
-class Unrunnable(Exception):
-    """The container cannot be run here, however often it is tried."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
+_VARIABLE_NAME = re.compile(r"[ -<>-~]+")  # printable ASCII without `=`: what Kubernetes takes from envFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +31,56 @@ class Machine:
     path: str = DEFAULT_PATH
     lang: str = DEFAULT_LANG
 
+    def variables(self, facts: Facts, home: Path) -> dict[str, str]:
+        """What every container starts from."""
+        return {
+            "PATH": self.path,
+            "HOME": str(home),
+            "LANG": self.lang,
+            "TMPDIR": str(home / "tmp"),
+            "HOSTNAME": facts.pod.hostname,
+        }
 
-def variables(pod: Pod, container: Container, machine: Machine, home: Path) -> dict[str, str]:
-    """The environment: PATH, HOME, LANG, TMPDIR and HOSTNAME, then the container's own variables in order."""
-    env = {
-        "PATH": machine.path,
-        "HOME": str(home),
-        "LANG": machine.lang,
-        "TMPDIR": str(home / "tmp"),
-        "HOSTNAME": pod.spec.hostname or pod.name,
-    }
-    if container.env_from:
-        raise _not_here(f"container {container.name}: envFrom", "write the variables under `env`")
-    given: dict[str, str] = {}
+
+def sources_of(container: Container) -> set[ObjectName]:
+    """The ConfigMaps and Secrets that its variables come from."""
+    found = set()
+    for each in container.env_from:
+        if each.config_map_ref is not None:
+            found.add(ObjectName(Source.CONFIG_MAP, each.config_map_ref.name))
+        if each.secret_ref is not None:
+            found.add(ObjectName(Source.SECRET, each.secret_ref.name))
     for variable in container.env:
-        given[variable.name] = _value(pod, container, variable, given)
-    return {**env, **given}
+        if (source := variable.value_from) is None:
+            continue
+        if source.config_map_key_ref is not None:
+            found.add(ObjectName(Source.CONFIG_MAP, source.config_map_key_ref.name))
+        if source.secret_key_ref is not None:
+            found.add(ObjectName(Source.SECRET, source.secret_key_ref.name))
+    return found
 
 
-def arguments(container: Container, env: Mapping[str, str]) -> tuple[str, ...]:
+def declared(facts: Facts, container: Container, objects: Objects, given: Mapping[str, str]) -> dict[str, str]:
+    """The container's own variables in their order, after those that are `given` to every container of the pod."""
+    known = dict(given)
+    for each in container.env_from:
+        known.update(_all_of(each, facts.pod.namespace, objects))
+    for variable in container.env:
+        value = _value(facts, container, variable, known, objects)
+        if value is not None:
+            known[variable.name] = value
+    return known
+
+
+def arguments(container: Container, known: Mapping[str, str]) -> tuple[str, ...]:
     """`command` and `args` with their references expanded. Raises Unrunnable where there is no command."""
-    if container.volume_mounts:
-        raise _not_here(f"container {container.name}: volumeMounts", "processes see this machine's files")
     if not container.command:
         raise Unrunnable(
             "ImageCommandUnknown",
             f"image {container.image or '(none)'} gives no command here: images are not pulled; "
             "add `command:` or use `--runtime simulate`",
         )
-    return tuple(expand(text, env) for text in (*container.command, *container.args))
+    return tuple(expand(text, known) for text in (*container.command, *container.args))
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
@@ -79,32 +94,42 @@ def expand(text: str, known: Mapping[str, str]) -> str:
     return _REFERENCE.sub(one, text)
 
 
-def _value(pod: Pod, container: Container, variable: EnvVar, known: Mapping[str, str]) -> str:
-    source = variable.value_from
+def _all_of(source: EnvFrom, namespace: str, objects: Objects) -> dict[str, str]:
+    for kind, ref in ((Source.CONFIG_MAP, source.config_map_ref), (Source.SECRET, source.secret_ref)):
+        if ref is None:
+            continue
+        data = objects.get(ObjectName(kind, ref.name))
+        if data is None and not ref.optional:
+            raise NotYet(f'{kind} "{ref.name}" not found in namespace {namespace}')
+        named = ((source.prefix + key, value) for key, value in (data or {}).items())
+        return {name: value.decode(errors="replace") for name, value in named if _VARIABLE_NAME.fullmatch(name)}
+    return {}
+
+
+def _value(
+    facts: Facts, container: Container, variable: EnvVar, known: Mapping[str, str], objects: Objects
+) -> str | None:
+    """None where it may be absent, and is."""
+    source, what = variable.value_from, f"container {container.name}: env {variable.name}"
     if source is None:
         return expand(variable.value, known)
     if source.field_ref is not None:
-        return _field(pod, container, variable, source.field_ref.field_path)
-    raise _not_here(f"container {container.name}: env {variable.name}: valueFrom", "only fieldRef is; write a `value`")
+        return downward.field(facts, source.field_ref.field_path, what)
+    if source.resource_field_ref is not None:
+        return downward.resource(facts, source.resource_field_ref, container, what)
+    if source.config_map_key_ref is not None:
+        return _key(Source.CONFIG_MAP, source.config_map_key_ref, facts.pod.namespace, objects)
+    if source.secret_key_ref is not None:
+        return _key(Source.SECRET, source.secret_key_ref, facts.pod.namespace, objects)
+    raise Unrunnable("CreateContainerConfigError", f"{what}: valueFrom names no source that is known here")
 
 
-def _field(pod: Pod, container: Container, variable: EnvVar, path: str) -> str:
-    fields = {
-        "metadata.name": pod.name,
-        "metadata.namespace": pod.namespace,
-        "metadata.uid": pod.uid,
-        "spec.nodeName": NODE_NAME,
-        "spec.serviceAccountName": pod.spec.service_account_name,
-        "status.hostIP": NODE_ADDRESS,
-        "status.podIP": NODE_ADDRESS,
-    }
-    if path in fields:
-        return fields[path]
-    if keyed := _KEYED_FIELD.fullmatch(path):
-        table = pod.labels if keyed[1] == "labels" else pod.annotations
-        return table.get(keyed[2], "")
-    raise _not_here(f"container {container.name}: env {variable.name}: fieldPath {path}", f"known: {', '.join(fields)}")
-
-
-def _not_here(what: str, advice: str) -> Unrunnable:
-    return Unrunnable("CreateContainerConfigError", f"{what} is not available for processes of this machine: {advice}")
+def _key(kind: Source, ref: KeyRef, namespace: str, objects: Objects) -> str | None:
+    data = objects.get(ObjectName(kind, ref.name))
+    if data is not None and ref.key in data:
+        return data[ref.key].decode(errors="replace")
+    if ref.optional:
+        return None
+    if data is None:
+        raise NotYet(f'{kind} "{ref.name}" not found in namespace {namespace}')
+    raise NotYet(f"couldn't find key {ref.key} in {kind} {namespace}/{ref.name}")

@@ -1,8 +1,8 @@
-"""Where the files of pods are: a working directory each, gone with the pod, and logs, which stay.
+"""Where the files of pods are: directories of their own, gone with the pod, and logs, which stay.
 
-In: the runtime's directory, a pod's namespace, name and uid. Out: paths, laid out as kubelets lay out
-/var/log/pods: `logs/<namespace>_<name>_<uid>/<container>/<run>.log`, `pods/<uid>/` for HOME and
-`pods/<uid>/tmp` for TMPDIR.
+In: the runtime's directory, a pod's namespace, name and uid. Out: paths. Logs lie as in the /var/log/pods of
+kubelets: `logs/<namespace>_<name>_<uid>/<container>/<run>.log`. `pods/<uid>/` has `home` for HOME, `home/tmp` for
+TMPDIR, `volumes`, `hosts`, `serviceaccount`, and for each container what it writes for `terminationMessagePath`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,50 @@ from pathlib import Path
 class PodFiles:
     """The places of one pod."""
 
-    home: Path
+    root: Path
     logs: Path
+
+    @property
+    def home(self) -> Path:
+        """Its working directory."""
+        return self.root / "home"
+
+    @property
+    def volumes(self) -> Path:
+        """A directory a volume."""
+        return self.root / "volumes"
+
+    @property
+    def hosts(self) -> Path:
+        """Its /etc/hosts."""
+        return self.root / "hosts"
+
+    @property
+    def access(self) -> Path:
+        """Token and certificate for the API server."""
+        return self.root / "serviceaccount"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The same, for kubectl."""
+        return self.root / "kubeconfig"
 
     def create(self) -> None:
         """Make its working directory."""
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
+        self.volumes.mkdir(exist_ok=True)
 
     def remove(self) -> None:
-        """Remove its working directory; the logs stay."""
-        shutil.rmtree(self.home, ignore_errors=True)
+        """Remove all but the logs."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def termination(self, container: str) -> Path:
+        """What a container says at its end."""
+        return self.root / "termination" / container
+
+    def probe_log(self, container: str, probe: str) -> Path:
+        """What a probe's command printed last."""
+        return self.root / "probes" / container / probe
 
     def log(self, container: str, run: int) -> Path:
         """The log of a container's run; run 0 is the first, each restart is another."""
@@ -55,5 +89,5 @@ class Layout:
         return self.of(namespace, name, newest.name.rpartition("_")[2]) if newest else None
 
     def remove_leftovers(self) -> None:
-        """Remove working directories that a runtime which was killed could not."""
+        """Remove directories of pods that a runtime which was killed could not."""
         shutil.rmtree(self.directory / "pods", ignore_errors=True)

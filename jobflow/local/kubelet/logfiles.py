@@ -30,6 +30,7 @@ class LogFile:
     path: Callable[[], Path | None]
     ended: Callable[[], bool]
     what: str
+    waits: Callable[[], str] = lambda: "ContainerCreating"  # why it has not started
 
 
 async def read(log: LogFile, options: LogOptions, clock: Clock) -> AsyncIterator[bytes]:
@@ -61,7 +62,7 @@ async def _existing(log: LogFile, options: LogOptions, clock: Clock) -> Path | N
         if ended or not options.follow:
             if ended:
                 return None  # it never ran: nothing was printed
-            raise LookupError(f"{log.what} is waiting to start")
+            raise LookupError(f"{log.what} is waiting to start: {log.waits()}")
         await clock.sleep(FOLLOW_SECONDS)
 
 

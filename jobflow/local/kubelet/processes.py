@@ -1,8 +1,8 @@
 """Processes: the asyncio side of the supervisor.
 
-In: a Launch (arguments, environment, directory, log file). Out: a Process that can be signalled and waited
-for, or Refused. The supervisor (`supervisor.py`) is started with the first need and again should it die; what
-it ran is then killed here by process group, and whoever waits gets SupervisorGone.
+In: a Launch (arguments, environment, directory, mounts, log file). Out: a Process that can be signalled and waited
+for, or Refused. The supervisor (`supervisor/`) is started at once and again should it die; what it ran is then killed
+here by process group, and whoever waits gets SupervisorGone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ from typing import Any
 import msgspec
 import structlog
 
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
+from jobflow.local.kubelet.leftovers import end_leftovers, owner_of
+from jobflow.local.kubelet.supervisor.mounts import Mount
+
+SOURCES = Path(__file__).parents[3]  # the directory that has the package jobflow
 INTERPRETER_FLAGS = ("-I", "-S", "-B")  # isolated, no site-packages, no .pyc: starts in milliseconds
+PROGRAM = "import sys; sys.path.append(sys.argv.pop()); from jobflow.local.kubelet.supervisor.main import main; main()"
 CLOSING_SECONDS = 5.0  # it needs milliseconds to kill everything; longer means a process the kernel cannot end
 NANOSECONDS = 1_000_000_000
 
@@ -38,6 +42,8 @@ class Launch:
     env: Mapping[str, str]
     cwd: Path
     log: Path
+    mounts: tuple[Mount, ...] = ()
+    hostname: str = ""  # of its own, where it has mounts; else the machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,11 @@ class Exit:
     code: int
     signal: int
     at: datetime
+    lost: int = 0  # bytes of its log that the disk had no room for
 
 
 class Refused(Exception):
-    """The process could not be started. `kind` is command, cwd or other."""
+    """The process could not be started. `kind` is command, cwd, mount or other."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -71,6 +78,7 @@ class _Answer(msgspec.Struct, frozen=True):
     signal: int = 0
     kind: str = ""
     message: str = ""
+    lost: int = 0
 
     @property
     def time(self) -> datetime:
@@ -91,30 +99,51 @@ class Process:
         """Its end. Raises SupervisorGone."""
         return await asyncio.shield(self._ended)
 
+    async def ended(self) -> None:
+        """Until it has ended, however it did."""
+        await asyncio.wait({self._ended})
+
+    @property
+    def has_ended(self) -> bool:
+        """It is not there any more."""
+        return self._ended.done()
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group; nothing happens where it has ended."""
         self._owner.send({"op": "signal", "id": self._name, "signal": int(number)})
 
 
 class Processes:
-    """Starts processes through one supervisor, which `run` keeps alive."""
+    """Starts processes through one supervisor, which `run` keeps alive. `directory` is of this runtime alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._owner = owner_of(directory)
         self._pipe: asyncio.StreamWriter | None = None
         self._up = asyncio.Event()
         self._names: Iterator[int] = count(1)
         self._starting: dict[str, asyncio.Future[_Answer]] = {}
         self._ended: dict[str, asyncio.Future[Exit]] = {}
         self._groups: dict[str, int] = {}
+        self._mount_trouble = ""
         self.supervisor_pid: int | None = None
+
+    async def mount_trouble(self) -> str:
+        """Why processes cannot have mounts on this machine; empty where they can."""
+        await self._up.wait()
+        return self._mount_trouble
 
     async def run(self) -> None:
         """Keep a supervisor until cancelled; then it kills what is left, and ends."""
+        await asyncio.to_thread(self._clear)
         while True:
             supervisor = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *INTERPRETER_FLAGS,
-                str(SUPERVISOR),
+                "-c",
+                PROGRAM,
+                str(self._directory),
+                str(SOURCES),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,  # the terminal's Ctrl-C is for us to handle
@@ -127,12 +156,19 @@ class Processes:
                 await _close(supervisor)
                 self._abandon()
             log.error("the process supervisor ended unexpectedly; starting another", code=supervisor.returncode)
+            await asyncio.to_thread(self._clear)  # what it noted, and children that cleared their environment
+
+    def _clear(self) -> None:
+        """End what earlier supervisors on this directory left."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if ended := end_leftovers(self._directory):
+            log.warning("ended processes that an earlier run had left", processes=ended)
 
     async def start(self, launch: Launch) -> Process:
         """Start a process. Raises Refused, or SupervisorGone."""
         await self._up.wait()
         loop = asyncio.get_running_loop()
-        name = f"{os.getpid()}-{next(self._names)}"
+        name = f"{self._owner}.{os.getpid()}-{next(self._names)}"
         answer = self._starting[name] = loop.create_future()
         ended = self._ended[name] = loop.create_future()
         self.send(
@@ -143,6 +179,8 @@ class Processes:
                 "env": dict(launch.env),
                 "cwd": str(launch.cwd),
                 "log": str(launch.log),
+                "mounts": launch.mounts,
+                "hostname": launch.hostname,
             }
         )
         try:
@@ -163,13 +201,15 @@ class Processes:
         assert supervisor.stdin is not None
         assert supervisor.stdout is not None
         self._pipe, self.supervisor_pid = supervisor.stdin, supervisor.pid
-        self._up.set()
         decoder = msgspec.json.Decoder(_Answer)
         while line := await supervisor.stdout.readline():
             self._hear(decoder.decode(line))
 
     def _hear(self, answer: _Answer) -> None:
         match answer.event:
+            case "ready":
+                self._mount_trouble = answer.message
+                self._up.set()
             case "started":
                 self._groups[answer.id] = answer.pid
                 if (starting := self._starting.pop(answer.id, None)) and not starting.done():
@@ -180,7 +220,7 @@ class Processes:
             case "exited":
                 self._groups.pop(answer.id, None)
                 if (ended := self._ended.pop(answer.id, None)) and not ended.done():
-                    ended.set_result(Exit(answer.code, answer.signal, answer.time))
+                    ended.set_result(Exit(answer.code, answer.signal, answer.time, answer.lost))
 
     def _abandon(self) -> None:
         """The supervisor is gone: the kernel killed its children, but not what those had started."""

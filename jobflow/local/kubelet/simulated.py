@@ -5,8 +5,8 @@ through, by the Clock. Any image will do and there is no limit to how many run a
 one task serve all.
 
     simulate.jobflow.volcano.sh/duration      how long it runs, a Go duration; default 100ms
-    simulate.jobflow.volcano.sh/exit-code     how it ends; default 0 simulate.jobflow.volcano.sh/failure-rate
-    0 to 1: the chance that it fails (with the exit code above, or 1)
+    simulate.jobflow.volcano.sh/exit-code     how it ends; default 0
+    simulate.jobflow.volcano.sh/failure-rate  0 to 1: the chance that it fails (with the exit code above, or 1)
 
 Chance is decided by the seed, the pod's namespace and name, and which try it is: the same run fails the same
 way again.
@@ -31,11 +31,12 @@ from jobflow.local.kubelet.containers import (
     Pod,
     PodPhase,
     PodState,
-    Report,
+    Reporter,
     Running,
     Terminated,
     Waiting,
 )
+from jobflow.local.kubelet.deadline import DEADLINE_EXCEEDED, deadline_message
 from jobflow.local.kubelet.restarts import BackOff, restarts
 
 DURATION = "simulate.jobflow.volcano.sh/duration"
@@ -70,12 +71,14 @@ class Simulation:
     """One pod being played; all its containers do the same at the same time."""
 
     pod: Pod
+    address: str
     script: Script
     started_at: datetime
     run_started_at: datetime
     restarts: int = 0
     before: Terminated | None = None
     ended: bool = False
+    is_late: bool = False  # it ran into its activeDeadlineSeconds
     back_off: BackOff = field(default_factory=BackOff)
 
 
@@ -85,21 +88,21 @@ class SimulatedRuntime:
     def __init__(self, clock: Clock, seed: int = 0) -> None:
         self._clock = clock
         self._seed = seed
-        self._report: Report | None = None
+        self._reporter: Reporter | None = None
         self._played: dict[str, Simulation] = {}
         self._timers: list[tuple[float, int, Simulation, Callable[[Simulation], None]]] = []
         self._set = 0
         self._earlier = asyncio.Event()  # a timer was set that comes before all others
 
-    async def run(self, report: Report) -> None:
+    async def run(self, reporter: Reporter) -> None:
         """Fire timers until cancelled."""
-        self._report = report
+        self._reporter = reporter
         while True:
             self._fire()
             self._earlier.clear()
             await self._wait()
 
-    def start(self, pod: Pod) -> None:
+    def start(self, pod: Pod, address: str) -> None:
         """Begin to play it."""
         now = self._clock.now()
         try:
@@ -107,8 +110,10 @@ class SimulatedRuntime:
         except BadAnnotation as bad:
             self._tell(pod, _refused(pod, str(bad), now))
             return
-        simulation = self._played[pod.uid] = Simulation(pod, script, now, now)
+        simulation = self._played[pod.uid] = Simulation(pod, address, script, now, now)
         self._begin(simulation)
+        if pod.spec.active_deadline_seconds is not None:
+            self._after(float(pod.spec.active_deadline_seconds), simulation, self._end_late)
 
     def stop(self, pod: Pod, grace_seconds: float) -> None:
         """End it at once: what is not there needs no grace."""
@@ -191,6 +196,10 @@ class SimulatedRuntime:
         simulation.ended = True
         self._publish(simulation, PodPhase.FAILED if end.exit_code else PodPhase.SUCCEEDED, end)
 
+    def _end_late(self, simulation: Simulation) -> None:
+        simulation.is_late = True
+        self._finish(simulation, Terminated(KILLED, "Error", self._clock.now(), simulation.run_started_at))
+
     def _exit_code(self, simulation: Simulation) -> int:
         script, pod = simulation.script, simulation.pod
         if not script.failure_rate:
@@ -203,20 +212,25 @@ class SimulatedRuntime:
     def _publish(self, simulation: Simulation, phase: PodPhase, now: Waiting | Running | Terminated) -> None:
         pod = simulation.pod
         init = ContainerState(
-            Terminated(0, "Completed", simulation.started_at, simulation.started_at)
+            Terminated(0, "Completed", simulation.started_at, simulation.started_at), ready=True
         )  # they take no time
-        main = ContainerState(now, simulation.before, simulation.restarts)
+        runs = isinstance(now, Running)
+        main = ContainerState(now, simulation.before, simulation.restarts, started=runs, ready=runs)
         state = PodState(
             phase=phase,
             containers=(init,) * len(pod.spec.init_containers) + (main,) * len(pod.spec.containers),
             started_at=simulation.started_at,
+            address=simulation.address,
+            ready_since=self._clock.now(),
             finished_at=now.finished_at if isinstance(now, Terminated) else None,
+            reason=DEADLINE_EXCEEDED if simulation.is_late else "",
+            message=deadline_message(pod.spec.active_deadline_seconds or 0) if simulation.is_late else "",
         )
         self._tell(pod, state)
 
     def _tell(self, pod: Pod, state: PodState) -> None:
-        if self._report is not None:
-            self._report(pod, state)
+        if self._reporter is not None:
+            self._reporter.state(pod, state)
 
 
 def script_of(pod: Pod) -> Script:

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from jobflow.local.kubelet.containers import (
-    Container,
     ContainerState,
     Pod,
     PodPhase,
@@ -21,6 +20,7 @@ from jobflow.local.kubelet.containers import (
     Waiting,
 )
 from jobflow.local.kubelet.node import NODE_ADDRESS
+from jobflow.local.kubelet.spec import Container
 
 STOPPED_EXIT_CODE = 137  # as if killed: SIGKILL is what a process gets whose supervisor went away
 STOPPED = "SupervisorStopped"
@@ -33,8 +33,8 @@ def body(pod: Pod, state: PodState) -> dict[str, Any]:
         "phase": str(state.phase),
         "startTime": _time(state.started_at),
         "hostIP": NODE_ADDRESS,
-        "podIP": NODE_ADDRESS,
-        "podIPs": [{"ip": NODE_ADDRESS}],
+        "podIP": state.address or NODE_ADDRESS,
+        "podIPs": [{"ip": state.address or NODE_ADDRESS}],
         "conditions": _conditions(pod, state),
         "containerStatuses": _statuses(pod.spec.containers, state.containers[inits:]),
     }
@@ -47,6 +47,25 @@ def body(pod: Pod, state: PodState) -> dict[str, Any]:
     return {"status": status}
 
 
+def unschedulable(message: str, since: datetime) -> dict[str, Any]:
+    """The patch of a pod that waits for room."""
+    waits = {**_condition("PodScheduled", False, _time(since)), "reason": "Unschedulable", "message": message}
+    return {"status": {"phase": "Pending", "conditions": [waits]}}
+
+
+def refused(pod: Pod, reason: str, message: str, now: datetime) -> PodState:
+    """The state of a pod that is never started."""
+    waiting = ContainerState(Waiting(reason, message))
+    return PodState(
+        phase=PodPhase.FAILED,
+        containers=(waiting,) * len(pod.containers),
+        started_at=now,
+        finished_at=now,
+        reason=reason,
+        message=message,
+    )
+
+
 def stopped(pod: Pod, now: datetime) -> PodState:
     """The state of a pod that ran when the process that supervised it went away."""
     message = "the process that supervised this pod ended, and the pod's containers with it"
@@ -56,6 +75,7 @@ def stopped(pod: Pod, now: datetime) -> PodState:
         phase=PodPhase.FAILED,
         containers=tuple(ContainerState(end) for _ in pod.containers),
         started_at=started,
+        address=pod.status.pod_ip,
         finished_at=now,
         reason=STOPPED,
         message=message,
@@ -64,9 +84,10 @@ def stopped(pod: Pod, now: datetime) -> PodState:
 
 def _conditions(pod: Pod, state: PodState) -> list[dict[str, Any]]:
     inits = len(pod.spec.init_containers)
-    initialized = all(isinstance(init.now, Terminated) and init.now.exit_code == 0 for init in state.containers[:inits])
-    ready = all(isinstance(container.now, Running) for container in state.containers[inits:])
-    changed = _time(state.finished_at or _last_start(state))
+    through = zip(pod.spec.init_containers, state.containers[:inits], strict=True)
+    initialized = all(_is_through(container, init) for container, init in through)
+    ready = not state.phase.finished and all(container.ready for container in state.containers)
+    changed = _time(state.ready_since or state.finished_at or state.started_at)
     reason = {} if ready else _not_ready(state.phase)
     return [
         _condition("PodScheduled", True, _time(pod.created or state.started_at)),
@@ -93,9 +114,11 @@ def _not_ready(phase: PodPhase) -> dict[str, str]:
     return {"reason": "ContainersNotReady"}
 
 
-def _last_start(state: PodState) -> datetime:
-    starts = [each.now.started_at for each in state.containers if isinstance(each.now, Running)]
-    return max(starts, default=state.started_at)
+def _is_through(container: Container, state: ContainerState) -> bool:
+    """An init container that lets those after it start."""
+    if container.is_sidecar:
+        return state.started
+    return isinstance(state.now, Terminated) and state.now.exit_code == 0
 
 
 def _statuses(containers: Sequence[Container], states: Sequence[ContainerState]) -> list[dict[str, Any]]:
@@ -103,13 +126,12 @@ def _statuses(containers: Sequence[Container], states: Sequence[ContainerState])
 
 
 def _status(container: Container, state: ContainerState) -> dict[str, Any]:
-    running = isinstance(state.now, Running)
     return {
         "name": container.name,
         "image": container.image,
         "imageID": "",
-        "ready": running,
-        "started": running,
+        "ready": state.ready,
+        "started": state.started,
         "restartCount": state.restarts,
         "state": _container_state(state.now),
         "lastState": _container_state(state.before) if state.before else {},

@@ -8,7 +8,7 @@ import pytest
 from jobflow.clock import SystemClock
 from jobflow.local.apiserver.logs import LogOptions
 from jobflow.local.kubelet import logfiles
-from jobflow.local.kubelet.supervisor import LogWriter
+from jobflow.local.kubelet.supervisor.logs import LogWriter
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
 
@@ -16,7 +16,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
 async def logged(path, *printed):
     """A log file of what was printed, piece by piece."""
     await asyncio.to_thread(write, path, printed)
-    return logfiles.LogFile(path=lambda: path, ended=lambda: True, what="container main of pod p")
+    return logfiles.LogFile(path=lambda: path, ended=lambda: True, what='container "main" in pod "p"')
 
 
 def write(path, printed):
@@ -74,14 +74,14 @@ async def test_lines_before_since_are_left_out(tmp_path):
 
 
 async def test_a_container_that_has_not_started_is_said_to_wait(tmp_path):
-    log = logfiles.LogFile(path=lambda: None, ended=lambda: False, what="container main of pod p")
-    with pytest.raises(LookupError, match="container main of pod p is waiting to start"):
+    log = logfiles.LogFile(path=lambda: None, ended=lambda: False, what='container "main" in pod "p"')
+    with pytest.raises(LookupError, match='container "main" in pod "p" is waiting to start: ContainerCreating'):
         await read(log)
 
 
 async def test_there_is_no_previous_run_before_the_first(tmp_path):
-    log = logfiles.LogFile(path=lambda: None, ended=lambda: True, what="container main of pod p")
-    with pytest.raises(LookupError, match="previous terminated container main of pod p not found"):
+    log = logfiles.LogFile(path=lambda: None, ended=lambda: True, what='container "main" in pod "p"')
+    with pytest.raises(LookupError, match='previous terminated container "main" in pod "p" not found'):
         await read(log, previous=True)
 
 
@@ -89,7 +89,7 @@ async def test_there_is_no_previous_run_before_the_first(tmp_path):
 async def test_a_follower_gets_lines_as_they_are_printed_and_ends_with_the_container(node, pod, container, tmp_path):
     gate = tmp_path / "gate"
     p = pod(container(shell=f"echo one; while ! test -e {gate}; do sleep 0.01; done; echo two"))
-    node.runtime.start(p)
+    node.start(p)
     pieces = node.runtime.logs(p, LogOptions(container="main", follow=True))
     async with asyncio.timeout(20):
         assert await anext(pieces) == b"one\n"

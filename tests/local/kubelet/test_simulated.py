@@ -41,7 +41,7 @@ async def stage(running_node):
 
 
 async def test_a_pod_runs_as_long_as_it_says(stage, simulated):
-    stage.runtime.start(simulated(duration="1h30m"))
+    stage.start(simulated(duration="1h30m"))
     await asyncio.sleep(5399)
     assert [state.phase for state in stage.told["p"]] == [PodPhase.RUNNING]
     await asyncio.sleep(2)
@@ -51,30 +51,30 @@ async def test_a_pod_runs_as_long_as_it_says(stage, simulated):
 
 
 async def test_a_short_pod_ends_before_a_long_one_that_was_first(stage, simulated):
-    stage.runtime.start(simulated("long", duration="1h"))
+    stage.start(simulated("long", duration="1h"))
     await asyncio.sleep(1)
-    stage.runtime.start(simulated("short", duration="1s"))
+    stage.start(simulated("short", duration="1s"))
     await asyncio.sleep(2)
     assert stage.told["short"][-1].phase is PodPhase.SUCCEEDED
     assert stage.told["long"][-1].phase is PodPhase.RUNNING
 
 
 async def test_it_runs_a_tenth_of_a_second_unless_it_says(stage, simulated):
-    stage.runtime.start(simulated())
+    stage.start(simulated())
     await asyncio.sleep(0.2)
     state = stage.told["p"][-1]
     assert state.finished_at - state.started_at == timedelta(milliseconds=100)
 
 
 async def test_its_exit_code_is_what_it_says(stage, simulated):
-    stage.runtime.start(simulated(exit_code="3"))
+    stage.start(simulated(exit_code="3"))
     await asyncio.sleep(1)
     state = stage.told["p"][-1]
     assert (state.phase, state.containers[0].now.exit_code) == (PodPhase.FAILED, 3)
 
 
 async def test_restarts_back_off_from_one_second_to_thirty(stage, simulated):
-    stage.runtime.start(simulated(restart="OnFailure", exit_code="1", duration="1s"))
+    stage.start(simulated(restart="OnFailure", exit_code="1", duration="1s"))
     await asyncio.sleep(1 + 1 + 1 + 2 + 1 + 4 + 1 + 0.5)
     assert stage.told["p"][-1].containers[0].restarts == 3
     await asyncio.sleep(3600)
@@ -83,9 +83,18 @@ async def test_restarts_back_off_from_one_second_to_thirty(stage, simulated):
 
 async def test_a_stopped_pod_ends_at_once(stage, simulated):
     p = simulated(duration="100h")
-    stage.runtime.start(p)
+    stage.start(p)
     stage.runtime.stop(p, 30)
     assert stage.told["p"][-1].containers[0].now.exit_code == 137
+
+
+async def test_a_pod_past_its_deadline_has_failed(stage, pod, container):
+    p = pod(container(), annotations={PREFIX + "duration": "100h"}, active_deadline_seconds=60)
+    stage.start(p)
+    await asyncio.sleep(61)
+    state = stage.told["p"][-1]
+    assert (state.phase, state.reason) == (PodPhase.FAILED, "DeadlineExceeded")
+    assert state.finished_at - state.started_at == timedelta(minutes=1)
 
 
 class TestFailureRate:
@@ -93,7 +102,7 @@ class TestFailureRate:
         async with running_node(SimulatedRuntime(LoopClock(), seed=seed)) as node:
             await asyncio.sleep(0)
             for pod in pods:
-                node.runtime.start(pod)
+                node.start(pod)
             await asyncio.sleep(1)
             return [node.told[pod.name][-1].phase is PodPhase.FAILED for pod in pods]
 

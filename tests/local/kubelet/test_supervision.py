@@ -19,7 +19,7 @@ from pathlib import Path
 from jobflow.local.kubelet.processes import Launch, Processes
 
 async def main(directory):
-    processes = Processes()
+    processes = Processes(directory)
     work = asyncio.create_task(processes.run())
     script = (directory / "container.sh").read_text()
     launch = Launch(("sh", "-c", script), {"PATH": os.environ["PATH"]}, directory, directory / "log")
