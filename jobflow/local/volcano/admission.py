@@ -1,30 +1,32 @@
-"""What Volcano's admission does to a Job, done at read: its defaults, and its refusals in its own words.
+"""What Volcano's admission does to a Job: its defaults, and its refusals in its own words.
 
-In: a Job's spec as stored. Out: the spec with defaults filled in, and the list of what is wrong with it. The
-embedded API server has no admission webhook for Jobs, so the runtime ends a Job that Volcano would have
-refused, with the message that Volcano would have given.
+In: a Job's spec. Out: the spec with defaults filled in, the list of what is wrong with it, and warnings. The embedded
+API server asks when a Job is created (`webhook.py`); the runtime asks again when it looks at one for the first time, so
+that a Job that was stored before these rules ends with the same words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from jobflow.api.durations import parse_duration
-from jobflow.api.names import MAX_LABEL_CHARACTERS
-from jobflow.local.volcano.objects import Job, JobSpec, PolicyObject, TaskSpec
-from jobflow.local.volcano.phases import Action
-from jobflow.local.volcano.plugins import PLUGINS
-from jobflow.local.volcano.policies import ANY_EVENT, PodEvent
+from jobflow.api.names import DNS_SUBDOMAIN, MAX_LABEL_CHARACTERS, MAX_NAME_CHARACTERS
+from jobflow.local.volcano.admission_policies import policy_problems
+from jobflow.local.volcano.admission_tasks import (
+    dependency_problems,
+    task_problems,
+    task_warnings,
+    topology_problem,
+)
+from jobflow.local.volcano.objects import Job, JobSpec, Volume
+from jobflow.local.volcano.plugins import NEEDED_BY, PLUGINS, flag_warnings, mpi
+from jobflow.local.volcano.plugins.flags import parse_flags
 
 DEFAULT_QUEUE = "default"
 ROOT_QUEUE = "root"  # Volcano's own, above all others; Jobs may not be in it
 DEFAULT_SCHEDULER = "volcano"
 DEFAULT_MAX_RETRY = 3
-
-VALID_EVENTS = (ANY_EVENT, *PodEvent)
-VALID_ACTIONS = tuple(action for action in Action if action is not Action.SYNC_JOB)
 
 
 def defaulted(spec: JobSpec) -> JobSpec:
@@ -38,6 +40,9 @@ def defaulted(spec: JobSpec) -> JobSpec:
         )
         for position, task in enumerate(spec.tasks)
     )
+    needed: dict[str, list[str]] = {
+        name: [] for name, users in NEEDED_BY.items() if any(user in spec.plugins for user in users)
+    }
     return replace(
         spec,
         tasks=tasks,
@@ -45,25 +50,45 @@ def defaulted(spec: JobSpec) -> JobSpec:
         scheduler_name=spec.scheduler_name or DEFAULT_SCHEDULER,
         max_retry=spec.max_retry or DEFAULT_MAX_RETRY,
         min_available=spec.min_available or sum(task.needed for task in tasks),
+        plugins={**needed, **spec.plugins},
     )
 
 
 def problems(job: Job) -> list[str]:
-    """Why Volcano, or this runtime, does not run the Job; `job.spec` has its defaults."""
+    """Why Volcano does not take the Job; `job.spec` has its defaults. What its queue says is asked in `webhook.py`."""
     spec = job.spec
     if not spec.tasks:
         return ["No task specified in job spec"]
-    return [
+    if lost := _mpi_problem(spec):
+        return [lost]
+    found = [
+        topology_problem(spec.network_topology),
+        *task_problems(job),
         *_job_problems(job),
-        *_task_problems(job),
-        *_policy_problems(spec.policies),
+        *policy_problems(spec.policies, "spec.policies"),
         *(
-            f"unable to find job plugin: {name}; this runtime has: {', '.join(PLUGINS)};"
+            f"unable to find job plugin: {name}; the plugins are: {', '.join(PLUGINS)};"
             for name in spec.plugins
             if name not in PLUGINS
         ),
-        *_not_here(spec),
+        *_volume_problems(spec.volumes),
+        *dependency_problems(job),
     ]
+    return [problem for problem in found if problem]
+
+
+def warnings(job: Job) -> list[str]:
+    """What is taken, and yet not as it was meant."""
+    return [*flag_warnings(job.spec.plugins), *task_warnings(job)]
+
+
+def _mpi_problem(spec: JobSpec) -> str:
+    if "mpi" not in spec.plugins:
+        return ""
+    roles, _ = parse_flags(spec.plugins["mpi"], mpi.FLAGS)
+    names = [task.name for task in spec.tasks]
+    missing = (role for role in ("master", "worker") if roles[role] not in names)
+    return next((f"The specified mpi {role} task was not found" for role in missing), "")
 
 
 def _job_problems(job: Job) -> Iterator[str]:
@@ -78,66 +103,31 @@ def _job_problems(job: Job) -> Iterator[str]:
         yield "can not submit job to root queue;"
 
 
-def _task_problems(job: Job) -> Iterator[str]:
-    seen: set[str] = set()
-    for task in job.spec.tasks:
-        if task.needed > task.replicas:
-            yield f"'minAvailable' is greater than 'replicas' in task: {task.name}, job: {job.name};"
-        if task.name in seen:
-            yield f"duplicated task name {task.name};"
+def _volume_problems(volumes: tuple[Volume, ...]) -> Iterator[str]:
+    """Volcano tells the first one only."""
+    mounted: set[str] = set()
+    for volume in volumes:
+        if not volume.mount_path:
+            yield "mountPath is required;"
             return
-        seen.add(task.name)
-        yield from _policy_problems(task.policies)
-        pod = f"{job.name}-{task.name}-{max(task.replicas - 1, 0)}"
-        if len(pod) > MAX_LABEL_CHARACTERS:
-            yield (
-                f"create pod with name {pod} validate failed [must be no more than {MAX_LABEL_CHARACTERS} characters];"
-            )
+        if volume.mount_path in mounted:
+            yield f"duplicated mountPath: {volume.mount_path};"
+            return
+        mounted.add(volume.mount_path)
+        if not volume.described and not volume.volume_claim_name:
+            yield "either VolumeClaim or VolumeClaimName must be specified;"
+            return
+        name = volume.volume_claim_name
+        if name and (len(name) > MAX_NAME_CHARACTERS or not DNS_SUBDOMAIN.fullmatch(name)):
+            yield f"invalid VolumeClaimName {name} : [a lowercase RFC 1123 subdomain is needed];"
+            return
 
 
-def _policy_problems(policies: Iterable[PolicyObject]) -> Iterator[str]:
-    events: set[str] = set()
-    codes: set[int] = set()
-    for policy in policies:
-        named = {*policy.events, *((policy.event,) if policy.event else ())}
-        if named and policy.exit_code is not None:
-            yield "must not specify event and exitCode simultaneously;"
-        elif not named and policy.exit_code is None:
-            yield "either event and exitCode should be specified;"
-        yield from _unknown_words(policy, named)
-        for event in sorted(named & events):
-            yield f"duplicate event {event}  across different policy;"
-        events |= named
-        if policy.exit_code == 0:
-            yield "0 is not a valid error code;"
-        elif policy.exit_code is not None:
-            if policy.exit_code in codes:
-                yield f"duplicate exitCode {policy.exit_code};"
-            codes.add(policy.exit_code)
-    if ANY_EVENT in events and len(events) > 1:
-        yield "if there's * here, no other policy should be here;"
-
-
-def _unknown_words(policy: PolicyObject, named: set[str]) -> Iterator[str]:
-    for event in sorted(named - set(VALID_EVENTS)):
-        yield f"invalid policy event {event}, valid events are {' '.join(VALID_EVENTS)};"
-    if policy.action not in VALID_ACTIONS:
-        yield f"invalid policy action {policy.action}, valid actions are {' '.join(VALID_ACTIONS)};"
-    try:
-        parse_duration(policy.timeout or "0")
-    except ValueError as error:
-        yield f"invalid policy timeout: {error};"
-
-
-def _not_here(spec: JobSpec) -> Iterator[str]:
-    """Fields that mean something in a cluster and nothing here: said, rather than ignored."""
-    if spec.volumes:
-        yield "spec.volumes: the local Job runtime does not create or mount volumes; remove them;"
-    for position, task in enumerate(spec.tasks):
-        for field, value in _parts_not_here(task):
-            if value is not None:
-                yield f"spec.tasks[{position}].{field}: the local Job runtime does not have it; remove it;"
-
-
-def _parts_not_here(task: TaskSpec) -> tuple[tuple[str, object], ...]:
-    return ("dependsOn", task.depends_on), ("partitionPolicy", task.partition_policy)
+def claim_conflict(volumes: tuple[Volume, ...]) -> str:
+    """A claim both named and described: refused when a Job is created; later the runtime writes such names itself."""
+    if any(volume.described and volume.volume_claim_name for volume in volumes):
+        return (
+            "conflict: If you want to use an existing PVC, just specify VolumeClaimName. "
+            "If you want to create a new PVC, you do not need to specify VolumeClaimName;"
+        )
+    return ""

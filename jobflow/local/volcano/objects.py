@@ -1,7 +1,7 @@
-"""Job and PodView: a Volcano Job and one of its pods, as the Job runtime keeps them.
+"""Job: a Volcano Job as the Job runtime keeps it.
 
-In: the objects as they travel (Structs named ...Object). Out: frozen views. Pod templates stay bytes until a
-pod is built from them, so that thousands of Jobs stay small.
+In: the object as it travels (JobObject). Out: a frozen view. Pod templates stay bytes until a pod is built from them,
+so that thousands of Jobs stay small. Its pods are in `pod_objects.py`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from jobflow.api.metadata import ObjectMeta
+from jobflow.api.resources import VOLCANO_JOB
 
 JOB_NAME = "volcano.sh/job-name"
 JOB_NAMESPACE = "volcano.sh/job-namespace"
 TASK_SPEC = "volcano.sh/task-spec"
 TASK_INDEX = "volcano.sh/task-index"
 QUEUE_NAME = "volcano.sh/queue-name"
+PARTITION_ID = "volcano.sh/partition-id"
 JOB_VERSION = "volcano.sh/job-version"
 JOB_RETRY_COUNT = "volcano.sh/job-retry-count"
 TEMPLATE_UID = "volcano.sh/template-uid"
@@ -48,21 +50,6 @@ class JobPhase(StrEnum):
         return self in (JobPhase.COMPLETED, JobPhase.FAILED, JobPhase.TERMINATED)
 
 
-class PodPhase(StrEnum):
-    """`status.phase` of a pod."""
-
-    PENDING = "Pending"
-    RUNNING = "Running"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    UNKNOWN = "Unknown"
-
-    @property
-    def finished(self) -> bool:
-        """No container of it will run again."""
-        return self in (PodPhase.SUCCEEDED, PodPhase.FAILED)
-
-
 class PolicyObject(Struct, frozen=True, gc=False, rename="camel"):
     """A lifecycle policy as written: on an event or an exit code, an action."""
 
@@ -71,6 +58,29 @@ class PolicyObject(Struct, frozen=True, gc=False, rename="camel"):
     events: tuple[str, ...] = ()
     exit_code: int | None = None
     timeout: str | None = None
+
+
+class Dependency(Struct, frozen=True, gc=False):
+    """What a task waits for: all of the tasks named, or any of them."""
+
+    name: tuple[str, ...] = ()
+    iteration: str = ""
+
+
+class NetworkTopology(Struct, frozen=True, gc=False, rename="camel"):
+    """How near to each other pods must be; only that it is not said twice is looked at."""
+
+    highest_tier_allowed: int | None = None
+    highest_tier_name: str = ""
+
+
+class PartitionPolicy(Struct, frozen=True, gc=False, rename="camel"):
+    """The replicas of a task in parts of equal size."""
+
+    total_partitions: int = 0
+    partition_size: int = 0
+    min_partitions: int = 0
+    network_topology: NetworkTopology | None = None
 
 
 class TaskSpec(Struct, frozen=True, gc=False, rename="camel"):
@@ -82,13 +92,30 @@ class TaskSpec(Struct, frozen=True, gc=False, rename="camel"):
     min_available: int | None = None
     max_retry: int = 0
     policies: tuple[PolicyObject, ...] = ()
-    depends_on: Any = None  # kept only to refuse it
-    partition_policy: Any = None  # likewise
+    topology_policy: str = ""
+    depends_on: Dependency | None = None
+    partition_policy: PartitionPolicy | None = None
 
     @property
     def needed(self) -> int:
-        """Its `minAvailable`, which is all replicas where none is given."""
-        return self.replicas if self.min_available is None else self.min_available
+        """Its `minAvailable`; where none is given, its least partitions, or all replicas."""
+        if self.min_available is not None:
+            return self.min_available
+        parts = self.partition_policy
+        return parts.min_partitions * parts.partition_size if parts and parts.min_partitions else self.replicas
+
+
+class Volume(Struct, frozen=True, gc=False, rename="camel"):
+    """A volume that every main container of the Job mounts: a claim that exists, or one to make."""
+
+    mount_path: str = ""
+    volume_claim_name: str = ""
+    volume_claim: Raw = Raw(b"null")
+
+    @property
+    def described(self) -> bool:
+        """Whether there is a claim to make."""
+        return bytes(self.volume_claim) != b"null"
 
 
 class JobSpec(Struct, frozen=True, gc=False, rename="camel"):
@@ -103,7 +130,8 @@ class JobSpec(Struct, frozen=True, gc=False, rename="camel"):
     priority_class_name: str = ""
     policies: tuple[PolicyObject, ...] = ()
     plugins: dict[str, list[str]] = {}
-    volumes: tuple[Any, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    network_topology: NetworkTopology | None = None
     ttl_seconds_after_finished: int | None = None
 
     @property
@@ -149,6 +177,7 @@ class JobStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tru
     version: int = 0
     retry_count: int = 0
     running_duration: str | None = None
+    controlled_resources: dict[str, str] = {}
     conditions: tuple[Condition, ...] = ()
 
     @property
@@ -172,118 +201,45 @@ class Job(Struct, frozen=True, gc=False, kw_only=True):
     name: str
     uid: str
     resource_version: str
+    generation: int = 0
     created: datetime
     deleting: bool
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     spec: JobSpec
     status: JobStatus
-
-
-class Terminated(Struct, frozen=True, gc=False, rename="camel"):
-    """How a container ended."""
-
-    exit_code: int = 0
-    finished_at: datetime | None = None
-
-
-class ContainerState(Struct, frozen=True, gc=False):
-    """What a container is doing; only its end is read."""
-
-    terminated: Terminated | None = None
-
-
-class ContainerStatus(Struct, frozen=True, gc=False, rename="camel"):
-    """The part of a container's status that policies read."""
-
-    restart_count: int = 0
-    state: ContainerState = ContainerState()
-    last_state: ContainerState = ContainerState()
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When it last ended."""
-        ends = (self.state.terminated, self.last_state.terminated)
-        return next((end.finished_at for end in ends if end and end.finished_at), None)
-
-
-class PodStatus(Struct, frozen=True, gc=False, rename="camel"):
-    """The part of a pod's status that the Job runtime reads."""
-
-    phase: str = "Pending"
-    container_statuses: tuple[ContainerStatus, ...] = ()
-    init_container_statuses: tuple[ContainerStatus, ...] = ()
-
-
-class PodObject(Struct, frozen=True, gc=False):
-    """A pod on the wire."""
-
-    metadata: ObjectMeta
-    status: PodStatus = PodStatus()
-
-
-class PodView(Struct, frozen=True, gc=False, kw_only=True):
-    """A Job's pod as the runtime keeps it."""
-
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    created: datetime
-    deleting: bool
-    job: str
-    job_uid: str
-    task: str
-    index: int
-    version: int
-    phase: PodPhase
-    exit_code: int = 0
-    restarts: int = 0
-    finished_at: datetime | None = None
 
 
 def job_view(job: JobObject) -> Job:
     """What the runtime keeps of a Job.
 
-    Templates are copied out of the message, which would else stay in memory.
+    Templates and claims are copied out of the message, which would else stay in memory.
     """
     meta = job.metadata
-    tasks = tuple(msgspec.structs.replace(task, template=task.template.copy()) for task in job.spec.tasks)
+    tasks = tuple(replace(task, template=task.template.copy()) for task in job.spec.tasks)
+    volumes = tuple(replace(volume, volume_claim=volume.volume_claim.copy()) for volume in job.spec.volumes)
     return Job(
         namespace=meta.namespace,
         name=meta.name,
         uid=meta.uid,
         resource_version=meta.resourceVersion,
+        generation=meta.generation,
         created=meta.creationTimestamp or EPOCH,
         deleting=meta.deletionTimestamp is not None,
-        spec=msgspec.structs.replace(job.spec, tasks=tasks),
+        labels=meta.labels,
+        annotations=meta.annotations,
+        spec=replace(job.spec, tasks=tasks, volumes=volumes),
         status=job.status,
     )
 
 
-def pod_view(pod: PodObject) -> PodView:
-    """What the runtime keeps of a pod."""
-    meta, status = pod.metadata, pod.status
-    owner = next((ref for ref in meta.ownerReferences if ref.controller), None)
-    containers = status.container_statuses
-    first = containers[0].state.terminated if containers else None
-    ends = [end for container in containers if (end := container.finished_at)]
-    return PodView(
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resource_version=meta.resourceVersion,
-        created=meta.creationTimestamp or EPOCH,
-        deleting=meta.deletionTimestamp is not None,
-        job=meta.labels.get(JOB_NAME, ""),
-        job_uid=owner.uid if owner else "",
-        task=meta.annotations.get(TASK_SPEC, ""),
-        index=_number(meta.annotations.get(TASK_INDEX)),
-        version=_number(meta.annotations.get(JOB_VERSION)),
-        phase=PodPhase(status.phase) if status.phase in list(PodPhase) else PodPhase.UNKNOWN,
-        exit_code=first.exit_code if first else 0,
-        restarts=sum(status.restart_count for status in (*containers, *status.init_container_statuses)),
-        finished_at=max(ends, default=None),
-    )
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() else 0
+def owner_reference(job: Job) -> dict[str, Any]:
+    """What makes an object the Job's: it goes when the Job goes."""
+    return {
+        "apiVersion": VOLCANO_JOB.api_version,
+        "kind": VOLCANO_JOB.kind,
+        "name": job.name,
+        "uid": job.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -10,16 +10,26 @@ from typing import Any
 
 import msgspec
 
-from jobflow.api.resources import VOLCANO_JOB
 from jobflow.local.kubelet.node import NODE_NAME
 from jobflow.local.volcano import objects
-from jobflow.local.volcano.objects import Job, TaskSpec
-from jobflow.local.volcano.plugins import PLUGINS
+from jobflow.local.volcano.gang import group_name
+from jobflow.local.volcano.objects import Job, TaskSpec, owner_reference
+from jobflow.local.volcano.partitions import partition_of
+from jobflow.local.volcano.plugins import change_pod
+from jobflow.local.volcano.plugins.placement import pod_name
+from jobflow.local.volcano.volumes import mount_volumes
 
+__all__ = ["build", "pod_name"]
 
-def pod_name(job: str, task: str, index: int) -> str:
-    """`<job>-<task>-<index>`; a name in the template is not looked at."""
-    return f"{job}-{task}-{index}"
+LABELS_OF_THE_JOB = ("volcano.sh/preemptable", "volcano.sh/cooldown-time")  # given to its pods
+ANNOTATIONS_OF_THE_JOB = (
+    "volcano.sh/preemptable",
+    "volcano.sh/cooldown-time",
+    "volcano.sh/revocable-zone",
+    "volcano.sh/jdb-min-available",
+    "volcano.sh/jdb-max-unavailable",
+)
+TOPOLOGY_POLICY = "volcano.sh/numa-topology-policy"
 
 
 def build(job: Job, task: TaskSpec, index: int) -> dict[str, Any]:
@@ -31,8 +41,8 @@ def build(job: Job, task: TaskSpec, index: int) -> dict[str, Any]:
     if job.spec.priority_class_name:
         spec.setdefault("priorityClassName", job.spec.priority_class_name)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": _metadata(job, task, index, template), "spec": spec}
-    for name in job.spec.plugins:
-        PLUGINS[name](job, task, index, pod)
+    mount_volumes(job, pod)
+    change_pod(job, task, index, pod)
     return pod
 
 
@@ -44,25 +54,29 @@ def _metadata(job: Job, task: TaskSpec, index: int, template: dict[str, Any]) ->
         objects.TASK_INDEX: str(index),
         objects.QUEUE_NAME: job.spec.queue,
     }
+    labels = {
+        **(given.get("labels") or {}),
+        **shared,
+        objects.JOB_NAMESPACE: job.namespace,
+        **{name: job.labels[name] for name in LABELS_OF_THE_JOB if name in job.labels},
+    }
     annotations = {
+        **(given.get("annotations") or {}),
+        **shared,
         objects.JOB_VERSION: str(job.status.version),
         objects.JOB_RETRY_COUNT: str(job.status.retry_count),
         objects.TEMPLATE_UID: f"{job.name}-{task.name}",
-        objects.GROUP_NAME: f"{job.name}-{job.uid}",
+        objects.GROUP_NAME: group_name(job),
+        **{name: job.annotations[name] for name in ANNOTATIONS_OF_THE_JOB if name in job.annotations},
     }
+    if partition := partition_of(task, index):
+        labels[objects.PARTITION_ID] = partition
+    if task.topology_policy:
+        annotations[TOPOLOGY_POLICY] = task.topology_policy
     return {
         "name": pod_name(job.name, task.name, index),
         "namespace": job.namespace,
-        "labels": {**(given.get("labels") or {}), **shared, objects.JOB_NAMESPACE: job.namespace},
-        "annotations": {**(given.get("annotations") or {}), **shared, **annotations},
-        "ownerReferences": [
-            {
-                "apiVersion": VOLCANO_JOB.api_version,
-                "kind": VOLCANO_JOB.kind,
-                "name": job.name,
-                "uid": job.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "labels": labels,
+        "annotations": annotations,
+        "ownerReferences": [owner_reference(job)],
     }

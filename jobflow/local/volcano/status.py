@@ -22,12 +22,11 @@ from jobflow.local.volcano.objects import (
     Job,
     JobPhase,
     JobStatus,
-    PodPhase,
-    PodView,
     State,
     TaskState,
 )
 from jobflow.local.volcano.phases import Facts, TaskFacts
+from jobflow.local.volcano.pod_objects import PodPhase, PodView
 
 
 class Counts:

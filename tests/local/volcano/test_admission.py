@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from jobflow.local.volcano.admission import defaulted, problems
+from jobflow.local.volcano.admission import defaulted, problems, warnings
 from jobflow.local.volcano.objects import JobObject, job_view
 
 
@@ -28,7 +28,25 @@ def test_what_is_given_stands():
     assert (spec.queue, spec.max_retry, spec.min_available) == ("q", 7, 1)
 
 
-TASK = {"name": "t", "replicas": 1}
+POD = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+TASK = {"name": "t", "replicas": 1, "template": POD}
+WORKER = {**TASK, "name": "w", "replicas": 4}
+CLAIM = {"accessModes": ["ReadWriteOnce"]}
+NO_DAG = "job has dependencies between tasks, but doesn't form a directed acyclic graph(DAG);"
+
+
+def after(name, *targets):
+    return {**TASK, "name": name, "dependsOn": {"name": list(targets)}}
+
+
+def limited(cpu):
+    container = {"name": "c", "image": "i", "resources": {"limits": {"cpu": cpu, "memory": "1Gi"}}}
+    return {**TASK, "topologyPolicy": "restricted", "template": {"spec": {"containers": [container]}}}
+
+
+def parts(total, size, least=0, **fields):
+    policy = {"totalPartitions": total, "partitionSize": size, "minPartitions": least}
+    return {**WORKER, "partitionPolicy": policy, **fields}
 
 
 @pytest.mark.parametrize(
@@ -55,11 +73,11 @@ TASK = {"name": "t", "replicas": 1}
         ({"tasks": [TASK], "policies": [{"action": "AbortJob", "exitCode": 0}]}, "0 is not a valid error code"),
         (
             {"tasks": [TASK], "policies": [{"action": "AbortJob", "event": "PodLost"}]},
-            "invalid policy event PodLost, valid events are * PodFailed",
+            'spec.policies[0]: Invalid value: "PodLost": invalid policy event; valid events are [* PodFailed',
         ),
         (
             {"tasks": [TASK], "policies": [{"action": "Panic", "event": "*"}]},
-            "invalid policy action Panic, valid actions are AbortJob",
+            'spec.policies[0]: Invalid value: "Panic": invalid policy action; valid events are [*',
         ),
         (
             {"tasks": [TASK], "policies": [{"action": "AbortJob", "event": "*", "timeout": "soon"}]},
@@ -77,16 +95,107 @@ TASK = {"name": "t", "replicas": 1}
             {"tasks": [TASK], "policies": [{"action": "AbortJob", "events": ["*", "PodFailed"]}]},
             "if there's * here, no other policy should be here",
         ),
-        ({"tasks": [TASK], "volumes": [{"mountPath": "/data"}]}, "spec.volumes: the local Job runtime"),
-        ({"tasks": [{**TASK, "dependsOn": {"name": ["x"]}}]}, "spec.tasks[0].dependsOn: the local Job runtime"),
+        ({"tasks": [TASK], "policies": [{"action": "Panic", "exitCode": 3}]}, "invalid policy action"),
+        ({"tasks": [TASK], "policies": [{"action": "AbortJob", "event": "OutOfSync"}]}, "invalid policy event"),
+        (
+            {"tasks": [TASK], "policies": [{"action": "AbortJob", "events": ["Unknown", "JobUnknown"]}] * 2},
+            "duplicate event Unknown  across different policy",
+        ),
+        (
+            {"tasks": [{**TASK, "policies": [{"action": "AbortJob"}]}]},
+            "spec.tasks[0].policies[0]: either event and exitCode should be specified",
+        ),
+        ({"tasks": [TASK], "volumes": [{}]}, "mountPath is required;"),
+        (
+            {"tasks": [TASK], "volumes": [{"mountPath": "/d", "volumeClaimName": "c"}] * 2},
+            "duplicated mountPath: /d;",
+        ),
+        (
+            {"tasks": [TASK], "volumes": [{"mountPath": "/data"}]},
+            "either VolumeClaim or VolumeClaimName must be specified;",
+        ),
+        ({"tasks": [TASK], "volumes": [{"mountPath": "/d", "volumeClaimName": "C"}]}, "invalid VolumeClaimName C"),
+        ({"tasks": [after("a", "b"), after("b", "a")]}, f"{NO_DAG} a -> b -> a"),
+        ({"tasks": [after("a", "a")]}, NO_DAG),
+        ({"tasks": [after("a", "x")]}, f"{NO_DAG} task a depends on x, which is not a task of this job;"),
+        ({"tasks": [TASK, after("a", "t", "t")]}, NO_DAG),
+        ({"tasks": [TASK], "plugins": {"mpi": []}}, "The specified mpi master task was not found"),
+        (
+            {"tasks": [{**TASK, "name": "master"}], "plugins": {"mpi": []}},
+            "The specified mpi worker task was not found",
+        ),
+        (
+            {"tasks": [TASK], "networkTopology": {"highestTierAllowed": 1, "highestTierName": "rack"}},
+            "must not specify 'highestTierAllowed' and 'highestTierName' in networkTopology simultaneously",
+        ),
+        ({"tasks": [limited("1500m")]}, "the cpu request isn't  an integer in spec.task[0] container[0]."),
+        ({"tasks": [{**TASK, "topologyPolicy": "restricted"}]}, "spec.task[0] isn't Guaranteed pod"),
+        ({"tasks": [parts(0, 2)]}, "'TotalPartitions' must be greater than 0"),
+        ({"tasks": [parts(2, 0)]}, "'PartitionSize' must be greater than 0"),
+        ({"tasks": [parts(3, 2)]}, "'Replicas' are not equal to TotalPartitions*PartitionSize"),
+        ({"tasks": [parts(2, 2, 1, minAvailable=3)]}, "'MinAvailable' is not equal to MinPartitions*PartitionSize"),
     ],
 )
 def test_refusals_are_in_volcanos_words(spec, words):
-    assert any(words in problem for problem in problems(job(**spec)))
+    assert words in " ".join(problems(job(**spec)))
 
 
 def test_a_name_that_is_too_long_is_refused():
-    assert problems(job(name="j" * 64, tasks=[TASK]))[0].startswith(f"create job with name {'j' * 64}")
+    assert any(
+        problem.startswith(f"create job with name {'j' * 64}") for problem in problems(job("j" * 64, tasks=[TASK]))
+    )
+
+
+def test_the_words_that_are_valid_follow_the_complaints():
+    told = problems(job(tasks=[TASK], policies=[{"action": "Panic", "event": "PodFailed"}]))[-1]
+    assert told == (
+        "valid events are [* PodFailed PodEvicted PodPending Unknown TaskCompleted TaskFailed JobUpdated], "
+        "valid actions are [AbortJob RestartJob RestartTask RestartPod RestartPartition TerminateJob CompleteJob "
+        "ResumeJob];"
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"tasks": [after("b", "t"), TASK, after("c", "b", "t")]},
+        {"tasks": [limited(2)]},
+        {"tasks": [parts(2, 2, 1)]},
+        {
+            "tasks": [TASK],
+            "volumes": [{"mountPath": "/a", "volumeClaim": CLAIM}, {"mountPath": "/b", "volumeClaimName": "x"}],
+        },
+        {"tasks": [{**TASK, "name": "head"}, WORKER], "plugins": {"mpi": ["--master=head", "--worker", "w"]}},
+        {"tasks": [TASK], "policies": [{"action": "RestartJob", "event": "JobUnknown"}]},
+        {
+            "tasks": [TASK],
+            "plugins": {name: [] for name in ("env", "svc", "ssh", "pytorch", "tensorflow", "ray", "hcclrank")},
+        },
+    ],
+)
+def test_what_volcano_takes_is_taken(spec):
+    assert problems(job(**spec)) == []
+
+
+def test_plugins_bring_those_that_they_need():
+    assert job(tasks=[TASK], plugins={"pytorch": []}).spec.plugins == {"svc": [], "pytorch": []}
+    assert job(tasks=[TASK], plugins={"mpi": [], "svc": ["--x"]}).spec.plugins == {"svc": ["--x"], "ssh": [], "mpi": []}
+
+
+def test_partitions_say_how_many_pods_a_task_needs():
+    assert job(tasks=[parts(2, 2, 1), parts(2, 2, name="v")]).spec.min_available == 2 + 4
+
+
+def test_warnings_tell_of_what_works_only_here():
+    image = {"spec": {"containers": [{"name": "c"}]}}
+    told = warnings(
+        job(tasks=[{**TASK, "template": image}], plugins={"svc": ["--publish", "--disable-network-policy"]})
+    )
+    assert told == [
+        'spec.plugins.svc: "--publish" is not a flag of this plugin and is left out; its flags: '
+        "--publish-not-ready-addresses, --disable-network-policy, --inject-hosts-env",
+        "spec.tasks[0].template.spec.containers[0].image: there is none; in a cluster the Job would be refused",
+    ]
 
 
 def test_a_plain_job_is_not_refused():

@@ -231,7 +231,8 @@ class TestPolicies:
 
 
 class TestWhatIsTold:
-    async def test_a_job_that_volcano_refuses_fails_with_its_words(self, world, build_task):
+    async def test_a_job_that_admission_would_have_refused_fails_with_its_words(self, open_world, build_task):
+        world = open_world
         await world.create("train", build_task("a"), build_task("a"))
         status = await world.until("train", "Failed")
         assert status["state"]["message"] == "duplicated task name a;"
@@ -258,7 +259,7 @@ class TestWhatIsTold:
 
     async def test_a_pod_that_the_api_server_refuses_ends_the_job_and_says_why(self, world, build_task):
         bad = build_task()
-        bad["template"]["spec"]["containers"][0]["name"] = 7
+        bad["template"]["spec"]["nodeSelector"] = 7  # what only the pod's own schema knows
         await world.create("train", bad)
         await world.until("train", "Terminated")
         assert "FailedCreate" in {reason for _, reason, _ in await world.events()}

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from jobflow.local.volcano import status
-from jobflow.local.volcano.objects import JobObject, PodObject, job_view, pod_view
+from jobflow.local.volcano.objects import JobObject, job_view
+from jobflow.local.volcano.pod_objects import PodObject, pod_view
+from jobflow.local.volcano.scheduling_objects import GroupObject, group_view
 from jobflow.local.volcano.sync import World, sync
 
 NOW = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
@@ -38,27 +41,59 @@ def pod(name, phase="Running", **meta):
     return pod_view(msgspec.json.decode(msgspec.json.encode(body), type=PodObject))
 
 
+def group(phase="Inqueue", **spec):
+    """The PodGroup of the job above."""
+    body = {
+        "metadata": {"name": "j-u", "namespace": "ns", "uid": "g"},
+        "spec": {"minMember": 2, "minTaskMember": {"t": 2}, "queue": "default", **spec},
+        "status": {"phase": phase},
+    }
+    return group_view(msgspec.json.decode(msgspec.json.encode(body), type=GroupObject))
+
+
 def names(bodies):
     return [body["metadata"]["name"] for body in bodies]
 
 
-def test_a_new_job_gets_its_pods_and_is_pending():
+def test_a_new_job_gets_its_pod_group_and_is_pending():
     decision = sync(World(job=job(), pods=[]), NOW)
-    assert names(decision.create) == ["j-t-0", "j-t-1"]
-    assert (decision.status.state.phase, decision.status.pending) == ("Pending", 2)
+    assert decision.attachments.group["metadata"]["name"] == "j-u"
+    assert decision.attachments.group["spec"] == {
+        "minMember": 2,
+        "minTaskMember": {"t": 2},
+        "queue": "default",
+        "minResources": {},
+    }
+    assert decision.create == ()
+    assert decision.status.state.phase == "Pending"
+
+
+@pytest.mark.parametrize(("phase", "created"), [("", []), ("Pending", []), ("Inqueue", ["j-t-0", "j-t-1"])])
+def test_pods_are_created_once_the_gang_is_let_in(phase, created):
+    decision = sync(World(job=job(), pods=[], group=group(phase)), NOW)
+    assert names(decision.create) == created
+    assert (decision.status.state.phase, decision.status.pending) == ("Pending", len(created))
+
+
+def test_a_pod_group_says_what_the_job_says_after_it_was_scaled():
+    more = job(tasks=[{"name": "t", "replicas": 3, "template": TEMPLATE}])
+    decision = sync(World(job=more, pods=[], group=group()), NOW)
+    assert decision.attachments.group_changes == {"minMember": 3, "minTaskMember": {"t": 3}}
+    assert sync(World(job=job(), pods=[], group=group()), NOW).attachments.group_changes == {}
 
 
 def test_pods_on_their_way_are_counted_and_not_created_again():
-    first = sync(World(job=job(), pods=[]), NOW)
-    again = sync(World(job=job(), pods=[], creating=frozenset({"j-t-0", "j-t-1"})), NOW)
+    first = sync(World(job=job(), pods=[], group=group()), NOW)
+    again = sync(World(job=job(), pods=[], creating=frozenset({"j-t-0", "j-t-1"}), group=group()), NOW)
     assert again.create == ()
     assert again.status == first.status
 
 
 def test_what_is_as_it_should_be_is_not_written():
-    stored = msgspec.to_builtins(sync(World(job=job(), pods=[]), NOW).status)
+    stored = msgspec.to_builtins(sync(World(job=job(), pods=[], group=group()), NOW).status)
     known = job(stored=stored)
-    decision = sync(World(job=known, pods=[pod("j-t-0", "Pending"), pod("j-t-1", "Pending")]), NOW)
+    pods = [pod("j-t-0", "Pending"), pod("j-t-1", "Pending")]
+    decision = sync(World(job=known, pods=pods, group=group()), NOW)
     assert status.patch(known.status, decision.status) == {}
     assert (decision.create, decision.delete) == ((), ())
 

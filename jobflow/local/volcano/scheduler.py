@@ -1,0 +1,182 @@
+"""Scheduler: lets gangs in, and tells in each PodGroup where it stands.
+
+In: PodGroups, the pods of Jobs, Nodes. Out: the status of each PodGroup. A gang is let in (Inqueue) when the nodes have
+room for what it asks for at least, beside all gangs let in before it; until then its Job has no pods. Without a Node
+that says what it has, there is always room. The oldest gang is asked first, and smaller ones may pass one that does not
+fit, as in Volcano. What is asked for by pods beyond the minimum is the kubelet's business.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from jobflow.api.resources import POD_GROUP, Resource
+from jobflow.cache.store import Store
+from jobflow.clock import Clock
+from jobflow.kube.client import Client
+from jobflow.kube.codec import Codec
+from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.reflector import Reflector
+from jobflow.local.volcano.amounts import Amounts, add
+from jobflow.local.volcano.gang_status import Room, next_status, taken
+from jobflow.local.volcano.pod_objects import PodView
+from jobflow.local.volcano.scheduling_objects import (
+    PENDING,
+    Group,
+    GroupStatus,
+    Node,
+    NodeObject,
+    node_view,
+)
+from jobflow.work.queue import WorkQueue
+
+GroupKey = tuple[str, str]  # namespace, name
+
+NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
+COUNTS_SECONDS = 1.0  # counts of pods are written together; phases at once
+
+log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """Keeps the status of all PodGroups, until cancelled."""
+
+    def __init__(self, client: Client, clock: Clock, groups: Store[GroupKey, Group]) -> None:
+        self._client = client
+        self._clock = clock
+        self._groups = groups
+        self._pods: defaultdict[GroupKey, dict[str, PodView]] = defaultdict(dict)
+        self._taken: dict[str, Amounts] = {}  # by UID of each group that was let in
+        self._used: Amounts = {}  # the sum of it
+        self._waiting: dict[str, GroupKey] = {}  # by UID: groups that do not fit now
+        self._written: dict[str, int] = {}  # by UID: the version of our last write
+        self._queue: WorkQueue[GroupKey] = WorkQueue(clock, lambda key: key[0])
+        self._nodes: Store[str, Node] = Store(
+            lambda node: node.name, lambda node: node.resource_version, lambda old, new: self._room_changed()
+        )
+        self._reflector = Reflector(client, clock, NODE, Codec(NodeObject, node_view), self._nodes)
+
+    async def watch(self) -> None:
+        """Follow Nodes, until cancelled."""
+        await self._reflector.run()
+
+    async def work(self) -> None:
+        """Look at groups, one at a time so that none is let in into the room of another, until cancelled."""
+        await self._reflector.synced()
+        for group in sorted(self._groups.values(), key=_age):  # those let in before we came keep their room
+            if group.admitted:
+                self._hold(group.uid, taken(group, self._pods_of(group)))
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._look(key)
+            except NotFound:
+                self._queue.forget(key)  # it went while it was looked at; the watch will tell
+            except Conflict:
+                self._queue.retry(key)  # the watch has not caught up
+            except ApiError as error:
+                seconds = self._queue.retry(key, error.retry_after or 0.0)
+                log.warning("PodGroup not brought on", group="/".join(key), error=error.message, again_in=seconds)
+            else:
+                self._queue.forget(key)
+            finally:
+                self._queue.done(key)
+
+    def close(self) -> None:
+        """No more looks."""
+        self._queue.close()
+
+    def group_changed(self, old: Group | None, new: Group | None) -> None:
+        """A PodGroup came, changed or went."""
+        if old is not None and (new is None or new.uid != old.uid):
+            self._written.pop(old.uid, None)
+            self._waiting.pop(old.uid, None)
+            self._hold(old.uid, {})
+        group = new or old
+        if group is not None:
+            self._queue.add((group.namespace, group.name))
+
+    def pod_changed(self, old: PodView | None, new: PodView | None) -> None:
+        """A pod came, changed or went."""
+        for pod in (old, new):
+            if pod is not None and pod.group:
+                key = (pod.namespace, pod.group)
+                if pod is new:
+                    self._pods[key][pod.name] = pod
+                elif new is None or new.group != pod.group:
+                    self._pods[key].pop(pod.name, None)
+                    if not self._pods[key]:
+                        del self._pods[key]
+                self._queue.add_after(key, self._patience(key))
+
+    def _patience(self, key: GroupKey) -> float:
+        """A change of phase is written at once, mere counts soon."""
+        group = self._groups.get(key)
+        if group is None:
+            return 0.0
+        return 0.0 if self._next(group).phase != group.status.phase else COUNTS_SECONDS
+
+    async def _look(self, key: GroupKey) -> None:
+        group = self._groups.get(key)
+        if group is None or group.deleting or int(group.resource_version) < self._written.get(group.uid, 0):
+            return
+        after = self._next(group)
+        if after.phase == PENDING:
+            self._waiting[group.uid] = key
+        else:
+            self._waiting.pop(group.uid, None)
+            self._hold(group.uid, taken(group, self._pods_of(group), after.phase))
+        if after != group.status:
+            try:
+                await self._write(group, after)
+            except (NotFound, Conflict):
+                if not group.admitted:  # perhaps it went while it was let in
+                    self._hold(group.uid, {})
+                raise
+
+    def _hold(self, uid: str, amounts: Amounts) -> None:
+        """Note what a group holds; where that is less than before, others may fit."""
+        before = self._taken.pop(uid, {})
+        if amounts:
+            self._taken[uid] = amounts
+        more = {name: amounts.get(name, 0) - before.get(name, 0) for name in {**before, **amounts}}
+        self._used = add(self._used, more)
+        if any(amount < 0 for amount in more.values()):
+            self._room_changed()
+
+    def _next(self, group: Group) -> GroupStatus:
+        return next_status(group, self._pods_of(group), self._room(group), self._clock.now())
+
+    def _pods_of(self, group: Group) -> Iterable[PodView]:
+        return self._pods.get((group.namespace, group.name), {}).values()
+
+    def _room(self, group: Group) -> Room:
+        """What the nodes have in all, and what is free for this group."""
+        total: Amounts = {}
+        for node in self._nodes.values():
+            total = add(total, node.allocatable)
+        own = self._taken.get(group.uid, {})
+        used = {name: amount - own.get(name, 0) for name, amount in self._used.items()}
+        return Room(total, {name: amount - used.get(name, 0) for name, amount in total.items()})
+
+    def _room_changed(self) -> None:
+        """Groups that wait are asked again, oldest first."""
+        waiting = [group for key in self._waiting.values() if (group := self._groups.get(key)) is not None]
+        for group in sorted(waiting, key=_age):
+            self._queue.add((group.namespace, group.name))
+
+    async def _write(self, group: Group, after: GroupStatus) -> None:
+        status = msgspec.to_builtins(after)
+        gone = {name: None for name in msgspec.to_builtins(group.status) if name not in status}
+        body = {"metadata": {"resourceVersion": group.resource_version}, "status": {**status, **gone}}
+        answer = await self._client.patch(POD_GROUP, group.namespace, group.name, body, subresource="status")
+        self._written[group.uid] = int(msgspec.json.decode(answer)["metadata"]["resourceVersion"])
+
+
+def _age(group: Group) -> tuple[datetime, str, str]:
+    return group.created, group.namespace, group.name
