@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jobflow.local.apiserver.metadata import STANDARD_FINALIZERS, Object, check, check_shape
+from jobflow.local.apiserver.metadata import STANDARD_FINALIZERS, Object, check_shape, problems
 from jobflow.local.apiserver.object_meta import OBJECT_META
+from jobflow.local.apiserver.rules import BLOCKING, UNCHECKED
+from jobflow.local.apiserver.schema import FieldError
+from jobflow.local.apiserver.schema_validation import TYPE_INVALID
 from jobflow.local.apiserver.statuses import Cause, StatusError, bad_request, invalid
 from jobflow.local.apiserver.types import ServedType
 
@@ -39,6 +42,9 @@ def check_identity(served: ServedType, obj: Object, namespace: str | None, name:
     if not isinstance(metadata, dict):
         raise bad_request(f"{kind}: metadata must be an object")
     check_shape(served, obj)
+    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if field in metadata and not metadata[field]:
+            del metadata[field]
     if resource.namespaced:
         if (metadata.get("namespace") or namespace) != namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -87,21 +93,55 @@ def finalizer_warnings(served: ServedType, obj: Object) -> list[str]:
     ]
 
 
-def validate(served: ServedType, obj: Object, old: Object | None) -> None:
-    """Refuse, with 422, an object that breaks a rule of metadata or of its schema."""
-    check(served, obj, old)
+def validate(served: ServedType, obj: Object, old: Object | None, *, status_only: bool = False) -> list[str]:
+    """Refuse, with 422, an object that breaks a rule of metadata or of its schema; warnings for the client.
+
+    Messages about a write of the status name its fields by their path within it.
+    """
+    wrong = problems(served, obj, old)
+    if wrong:
+        if _judges(served) and any(cause.reason in BLOCKING for cause in wrong):
+            wrong.append(Cause("<nil>", UNCHECKED))
+        raise invalid(served.resource, obj["metadata"].get("name") or "", wrong)
     if served.schema is None:
-        return
+        return []
     errors = served.schema.validate(obj)
+    if not served.custom and any(error.reason == TYPE_INVALID and " of type " in error.message for error in errors):
+        raise _undecodable(served, errors)
+    warnings: list[str] = []
+    if _judges(served):
+        if any(error.reason in BLOCKING for error in errors):
+            errors.append(FieldError("", UNCHECKED, "FieldValueInvalid"))
+        else:
+            verdict = served.schema.judge(obj, old)
+            errors += verdict.errors
+            warnings = verdict.warnings
     if errors:
-        causes = [Cause(error.path or "<nil>", error.message, error.reason) for error in errors]
+        cut = ": status." if status_only else ""
+        causes = [
+            Cause(error.path or "<nil>", error.message.replace(cut, ": ") if cut else error.message, error.reason)
+            for error in errors
+        ]
         raise invalid(served.resource, obj["metadata"]["name"], causes)
+    return warnings
 
 
-def default(served: ServedType, obj: Object) -> None:
-    """Fill in what the schema defaults."""
+def _undecodable(served: ServedType, errors: Sequence[FieldError]) -> StatusError:
+    """A built-in kind is read into a Go struct, which a value of another JSON type does not get into."""
+    kind, version = served.resource.kind, served.resource.version
+    told = "; ".join(f"{error.path}: {error.message}" for error in errors)
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: cannot unmarshal: {told}')
+
+
+def _judges(served: ServedType) -> bool:
+    """Whether the kind has rules in CEL."""
+    return served.custom and served.schema is not None and served.schema.root.judges
+
+
+def default(served: ServedType, obj: Object, *, is_applied: bool = False) -> None:
+    """Fill in what the schema defaults. A null that an apply leaves in a custom object is judged, not dropped."""
     if served.schema is not None:
-        served.schema.default(obj)
+        served.schema.default(obj, keep_nulls=is_applied and served.custom)
 
 
 def warning_headers(warnings: Sequence[str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from jobflow.local.apiserver.object_meta import LIST_META, META, OBJECT_META
 from jobflow.local.apiserver.schema import StructuralSchema
 from jobflow.local.apiserver.schema_words import Definitions, Schema, obj, ref, resolve, text
 from jobflow.local.apiserver.types import ALL_VERBS, ServedType
+from jobflow.local.apiserver.webhooks import kinds as webhook_kinds
 
 OBJECT_META_NAME = f"{META}.ObjectMeta"
 LIST_META_NAME = f"{META}.ListMeta"
@@ -48,7 +49,7 @@ TYPE_FIELDS: Schema = {
 }
 
 _RBAC = "rbac.authorization.k8s.io"
-_FIELDS: dict[str, dict[str, Any]] = {**builtin_core.FIELDS, **builtin_groups.FIELDS}
+_FIELDS: dict[str, dict[str, Any]] = {**builtin_core.FIELDS, **builtin_groups.FIELDS, **webhook_kinds.FIELDS}
 _REQUIRED = {**builtin_core.REQUIRED, **builtin_groups.REQUIRED}
 
 
@@ -104,7 +105,7 @@ ROWS = (
     ),
     Row(CONFIG_MAP, "Configuration as keys and values, for pods to read.", ("cm",)),
     Row(SECRET, "Keys and values that not everybody may read.", selectable_fields=("type",)),
-    Row(SERVICE_ACCOUNT, "An identity for the processes of pods.", ("sa",)),
+    Row(SERVICE_ACCOUNT, "An identity for the processes of pods.", ("sa",), subresources=("token",)),
     Row(
         Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
         "A request for storage.",
@@ -137,6 +138,13 @@ ROWS = (
         ("crd", "crds"),
         ("api-extensions",),
         has_status=True,
+    ),
+    *(
+        Row(
+            Resource("admissionregistration.k8s.io", "v1", f"{kind.lower()}s", kind, namespaced=False),
+            f"Webhooks that are asked before an object is stored: they may {what} it.",
+        )
+        for kind, what in (("ValidatingWebhookConfiguration", "refuse"), ("MutatingWebhookConfiguration", "change"))
     ),
     Row(Resource(_RBAC, "v1", "roles", "Role"), "Rights in one namespace."),
     Row(Resource(_RBAC, "v1", "rolebindings", "RoleBinding"), "Who has the rights of a role in one namespace."),

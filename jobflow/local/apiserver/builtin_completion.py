@@ -25,9 +25,9 @@ class CompletedSchema(StructuralSchema):
         super().__init__(schema, path)
         self._complete = complete
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: Object, *, keep_nulls: bool = False) -> None:
         """Fill in defaults, and then what follows from the fields that are there."""
-        super().default(obj)
+        super().default(obj, keep_nulls=keep_nulls)
         self._complete(obj)
 
 
@@ -46,6 +46,7 @@ def complete_service(obj: Object) -> None:
     """A port leads to the port of the same number, unless told otherwise."""
     spec = _object(obj.get("spec"))
     if spec.get("type") != "ExternalName":
+        spec.setdefault("internalTrafficPolicy", "Cluster")
         for port in _objects(spec.get("ports")):
             if "port" in port:
                 port.setdefault("targetPort", port["port"])
@@ -81,8 +82,28 @@ def _objects(value: Any) -> Iterator[Object]:
         yield from (one for one in value if isinstance(one, dict))
 
 
+def complete_event(obj: Object) -> None:
+    """What Go writes of an event even where it is empty."""
+    if "involvedObject" in obj:
+        for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
+            obj.setdefault(name, None)
+        for name in ("reportingComponent", "reportingInstance"):
+            obj.setdefault(name, "")
+        obj.setdefault("source", {})
+
+
+def complete_hooks(obj: Object) -> None:
+    """A hook that is about no request says nothing of rules."""
+    for hook in _objects(obj.get("webhooks")):
+        if hook.get("rules") == []:
+            del hook["rules"]
+
+
 COMPLETIONS: dict[str, Completion] = {
+    "Event": complete_event,
+    "MutatingWebhookConfiguration": complete_hooks,
     "Pod": complete_pod,
     "Secret": complete_secret,
     "Service": complete_service,
+    "ValidatingWebhookConfiguration": complete_hooks,
 }

@@ -38,7 +38,7 @@ _CONDITION_FIELDS = {
 
 CONDITION = obj("One aspect of the object's state.", _CONDITION_FIELDS, required=("type", "status"))
 
-OBJECT_REFERENCE = obj(
+_REFERENCE = obj(
     "One object, or a part of it.",
     {
         "apiVersion": text("Its group and version."),
@@ -50,8 +50,9 @@ OBJECT_REFERENCE = obj(
         "fieldPath": text("The part of it, such as spec.containers{main}."),
     },
 )
+OBJECT_REFERENCE: Schema = {**_REFERENCE, "x-kubernetes-map-type": "atomic"}
 
-LABEL_SELECTOR = obj(
+_SELECTOR = obj(
     "Objects by their labels; all terms must hold.",
     {
         "matchLabels": texts("Labels they must have."),
@@ -69,6 +70,7 @@ LABEL_SELECTOR = obj(
         ),
     },
 )
+LABEL_SELECTOR: Schema = {**_SELECTOR, "x-kubernetes-map-type": "atomic"}
 
 SERVICE_PORT = obj(
     "One port of a Service.",

@@ -1,7 +1,6 @@
 """Kinds outside the core group as OpenAPI: leases, CRDs, roles and their bindings, and events in their newer group.
 
-In: nothing. Out: `FIELDS` and `REQUIRED` as in `builtin_core`. Roles are stored and told, but nothing is
-refused by them: whoever has the token may do everything.
+In: nothing. Out: `FIELDS` and `REQUIRED` as in `builtin_core`.
 """
 
 from __future__ import annotations

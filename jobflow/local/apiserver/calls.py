@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from jobflow.kube.transport import JSON, Request, Response
+from jobflow.local.apiserver.callers import ADMIN, Caller
 from jobflow.local.apiserver.registry import Registry, collection_of
 from jobflow.local.apiserver.representations import View, negotiate
 from jobflow.local.apiserver.routes import Query, Route
@@ -33,6 +34,7 @@ class Call:
     served: ServedType
     query: Query
     view: View
+    caller: Caller = ADMIN
 
     @property
     def collection(self) -> Collection:
@@ -56,7 +58,9 @@ class Call:
         return Response(status, self.view.one(data), {"content-type": JSON, **(headers or {})})
 
 
-def understand(request: Request, route: Route, registry: Registry, now: Callable[[], datetime]) -> Call:
+def understand(
+    request: Request, route: Route, registry: Registry, now: Callable[[], datetime], caller: Caller = ADMIN
+) -> Call:
     """Look up what a request is about. Raises 404 where it is not served."""
     served = registry.find(route.group, route.version, route.plural)
     if served is None:
@@ -73,7 +77,7 @@ def understand(request: Request, route: Route, registry: Registry, now: Callable
             "Unable to convert to Table as requested: includeObject: Invalid value: "
             f"\"{include}\": must be 'Metadata', 'Object', 'None', or empty"
         )
-    return Call(request, route, served, query, View(served, negotiate(request.accept), include, now))
+    return Call(request, route, served, query, View(served, negotiate(request.accept), include, now), caller)
 
 
 class Selection:

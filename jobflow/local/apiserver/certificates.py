@@ -7,7 +7,6 @@ leave the directory (0600); the CA's is thrown away after it has signed once, so
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -20,12 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from jobflow.local.apiserver.private_files import write_private
+
 VALID = timedelta(days=365)
 RENEWED_BEFORE_END = timedelta(days=30)  # so that a server that runs for weeks does not expire under its users
 CLOCK_SKEW = timedelta(hours=1)
 NAMES = ("localhost", "kubernetes", "kubernetes.default.svc")
 ADDRESSES = ("127.0.0.1", "::1")
-PRIVATE_FILE = 0o600
 
 _FILES = {"ca_pem": "ca.crt", "certificate_pem": "server.crt", "key_pem": "server.key"}
 
@@ -122,16 +122,6 @@ class Certificate:
     def client_context(self) -> ssl.SSLContext:
         """The TLS side of a client that trusts this server and no other."""
         return ssl.create_default_context(cadata=self.ca_pem.decode())
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, PRIVATE_FILE)
-        file.write(content)
-    draft.replace(path)
 
 
 def _name(common: str) -> x509.Name:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobflow.local.apiserver.certificates import Certificate, write_private
+from jobflow.local.apiserver.certificates import Certificate
 from jobflow.local.apiserver.kubeconfig import new_token
+from jobflow.local.apiserver.private_files import write_private
 
 
 def credentials(data: Path | None) -> tuple[Certificate, str]:

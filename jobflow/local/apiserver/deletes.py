@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from jobflow.kube.transport import JSON, Response
+from jobflow.local.apiserver.admission import warning_headers
 from jobflow.local.apiserver.bodies import read_options
 from jobflow.local.apiserver.calls import Call, Selection
+from jobflow.local.apiserver.gates import Gate
 from jobflow.local.apiserver.objects import DeleteOptions, Objects
 from jobflow.local.apiserver.registry import NAMESPACES
 from jobflow.local.apiserver.routes import Query
 from jobflow.local.apiserver.statuses import Cause, StatusError, bad_request, forbidden, invalid_options, success
+from jobflow.local.apiserver.store import Stored
 from jobflow.local.apiserver.strategies import strategy_of
 
 DELETES_AT_ONCE = 100  # then others may run: watchers read what was deleted, and the loop stays responsive
@@ -24,20 +27,29 @@ IMMORTAL_NAMESPACES = frozenset(("default", "kube-system", "kube-public"))
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
 
 
-def delete(call: Call, objects: Objects) -> Response:
+async def delete(call: Call, objects: Objects, gate: Gate) -> Response:
     """DELETE of one object."""
     options = _options(call)
+    stored = objects.find(call.served, call.namespace, call.name)
+    warnings = await _admitted(call, objects, gate, stored)
     stored = objects.find(call.served, call.namespace, call.name)
     if call.collection == NAMESPACES and call.name in IMMORTAL_NAMESPACES:
         raise forbidden(call.served.resource, call.name, "this namespace may not be deleted")
     done = objects.delete(call.served, stored, options)
     if done.gone and not strategy_of(call.served).returns_deleted:
         body = success(call.served.resource, call.name, done.uid)
-        return Response(200, body, {"content-type": JSON})
-    return call.answer(done.data)
+        return Response(200, body, {"content-type": JSON, **warning_headers(warnings)})
+    return call.answer(done.data, headers=warning_headers(warnings))
 
 
-async def delete_collection(call: Call, objects: Objects) -> Response:
+async def _admitted(call: Call, objects: Objects, gate: Gate, stored: Stored) -> list[str]:
+    """Ask about a delete. Raises the refusal."""
+    if not gate.validates(call, "DELETE"):
+        return []
+    return await gate.check(call, "DELETE", None, objects.read(call.served, stored))
+
+
+async def delete_collection(call: Call, objects: Objects, gate: Gate) -> Response:
     """DELETE of all objects that are selected; answers with what they were."""
     options, selection = _options(call), Selection(call)
     store = objects.store
@@ -46,6 +58,7 @@ async def delete_collection(call: Call, objects: Objects) -> Response:
     for index, obj in enumerate(chosen, 1):
         now = store.get(call.collection, obj.namespace, obj.name)
         if now is not None and now.uid == obj.uid:
+            await _admitted(call, objects, gate, now)
             _delete_if_held_to(call, objects, options, obj.key)
         if index % DELETES_AT_ONCE == 0:
             await objects.clock.sleep(0)

@@ -16,8 +16,10 @@ from jobflow.local.apiserver.types import ServedType
 
 AGGREGATED = "apidiscovery.k8s.io/v2"
 STATUS_VERBS = ("get", "patch", "update")
-SUBRESOURCE_VERBS = {"log": ("get",), "finalize": ("update",)}
+SUBRESOURCE_VERBS = {"log": ("get",), "finalize": ("update",), "token": ("create",)}
 SCALE_KIND = ("autoscaling", "v1", "Scale")
+TOKEN_KIND: Kind = ("authentication.k8s.io", "v1", "TokenRequest")
+OTHER_KINDS = {"token": TOKEN_KIND}
 
 MAJOR, MINOR, PATCH = 1, 33, 0  # the release whose behaviour is followed
 
@@ -135,7 +137,9 @@ def _subresources(served: ServedType) -> list[tuple[str, Kind, tuple[str, ...]]]
         found.append(("status", own, STATUS_VERBS))
     if served.scale:
         found.append(("scale", SCALE_KIND, STATUS_VERBS))
-    found += [(name, own, SUBRESOURCE_VERBS.get(name, STATUS_VERBS)) for name in served.subresources]
+    found += [
+        (name, OTHER_KINDS.get(name, own), SUBRESOURCE_VERBS.get(name, STATUS_VERBS)) for name in served.subresources
+    ]
     return found
 
 
@@ -188,6 +192,6 @@ def _subresource(served: ServedType, name: str, kind: Kind, verbs: tuple[str, ..
         "kind": kind[2],
         "verbs": list(verbs),
     }
-    if kind == SCALE_KIND:
+    if kind in (SCALE_KIND, TOKEN_KIND):
         told |= {"group": kind[0], "version": kind[1]}
     return told

@@ -16,6 +16,7 @@ import msgspec
 
 from jobflow.local.apiserver.metadata import FOREGROUND, ORPHAN, Object
 from jobflow.local.apiserver.objects import DeleteOptions, Objects
+from jobflow.local.apiserver.owners import disown
 from jobflow.local.apiserver.registry import Registry
 from jobflow.local.apiserver.statuses import StatusError
 from jobflow.local.apiserver.store import Collection, Event, Stored
@@ -199,6 +200,7 @@ class GarbageCollector:
             metadata["ownerReferences"] = kept
         else:
             del metadata["ownerReferences"]
+        disown(served, obj, self._objects.read(served, stored))
         self._objects.replace(served, obj, stored)
 
     def _drop_finalizer(self, served: ServedType, obj: Object, stored: Stored, finalizer: str) -> None:
@@ -206,6 +208,7 @@ class GarbageCollector:
         metadata["finalizers"] = [name for name in metadata["finalizers"] if name != finalizer]
         if not metadata["finalizers"]:
             del metadata["finalizers"]
+        disown(served, obj, self._objects.read(served, stored))
         self._objects.replace(served, obj, stored)
 
 

@@ -12,10 +12,12 @@ import hmac
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from aiohttp import ClientConnectionResetError, web
 
 from jobflow.kube.transport import JSON, Request, Response
+from jobflow.local.apiserver.callers import ADMIN, Caller
 from jobflow.local.apiserver.certificates import Certificate
 from jobflow.local.apiserver.documents import is_health
 from jobflow.local.apiserver.routes import is_watch
@@ -74,11 +76,14 @@ class _Adaptor:
     async def answer(self, incoming: web.Request) -> web.StreamResponse:
         """Answer one HTTP request."""
         try:
-            self._check_token(incoming)
+            headers = incoming.headers
+            caller = self._server.impersonated(
+                self._caller(incoming), headers.get("Impersonate-User", ""), headers.getall("Impersonate-Group", [])
+            )
             request = await _request(incoming)
             if is_watch(request):
-                return await self._stream(incoming, request)
-            response = await self._server.handle(request)
+                return await self._stream(incoming, request, caller)
+            response = await self._server.handle(request, caller)
         except StatusError as error:
             response = error.response()
         except Exception as error:  # a fault of ours ends one request, not the connection
@@ -86,19 +91,23 @@ class _Adaptor:
             response = internal(f"{type(error).__name__}: {error}").response()
         return _whole(response)
 
-    def _check_token(self, incoming: web.Request) -> None:
-        if is_health(incoming.path):
-            return
+    def _caller(self, incoming: web.Request) -> Caller:
+        """Who sends the request. Raises 401."""
+        agent = incoming.headers.get("User-Agent", "")
         given = incoming.headers.get("Authorization", "").encode(errors="replace")
-        if not hmac.compare_digest(given, self._credentials):
+        if is_health(incoming.path) or hmac.compare_digest(given, self._credentials):
+            return replace(ADMIN, agent=agent)
+        scheme, _, token = given.decode(errors="replace").partition(" ")
+        if scheme.lower() != "bearer" or not token:
             raise unauthorized()
+        return self._server.caller(token.strip(), agent)
 
-    async def _stream(self, incoming: web.Request, request: Request) -> web.StreamResponse:
+    async def _stream(self, incoming: web.Request, request: Request, caller: Caller) -> web.StreamResponse:
         task = asyncio.current_task()
         if task is not None:
             self._streaming.add(task)
         try:
-            async with self._server.open(request) as answer:
+            async with self._server.open(request, caller) as answer:
                 outgoing = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
                 outgoing.enable_chunked_encoding()
                 await outgoing.prepare(incoming)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from jobflow.local.apiserver.certificates import write_private
+from jobflow.local.apiserver.private_files import write_private
 
 CONTEXT = "jobflow-local"
 TOKEN_BYTES = 32

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from jobflow.local.apiserver.names import label_key_problem, label_value_problem, name_problem
-from jobflow.local.apiserver.statuses import Cause, bad_request, conflict, invalid, modified
+from jobflow.local.apiserver.statuses import Cause, bad_request, conflict, modified
 from jobflow.local.apiserver.types import ServedType
 
 FOREGROUND = "foregroundDeletion"
@@ -29,6 +29,9 @@ MAX_ANNOTATION_BYTES = 256 * 1024
 STANDARD_FINALIZERS = frozenset((FOREGROUND, ORPHAN, "kubernetes"))
 _SERVER_SET = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _IGNORED = ("managedFields", "selfLink")
+_COUNTED = frozenset(
+    ("Pod", "CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+)
 _UNVERSIONED = frozenset(("apiVersion", "kind", "metadata"))
 
 Object = dict[str, Any]
@@ -94,7 +97,7 @@ def bump_generation(served: ServedType, new: Object, old: Object) -> None:
 
 def has_generation(served: ServedType) -> bool:
     """Kinds whose spec is counted; a ConfigMap's or a Namespace's is not."""
-    return served.custom or served.resource.kind in ("Pod", "CustomResourceDefinition")
+    return served.custom or served.resource.kind in _COUNTED
 
 
 def _without(obj: Object, names: frozenset[str]) -> Object:
@@ -128,15 +131,14 @@ _TYPES: dict[str, type] = {
     "annotations": dict,
     "finalizers": list,
     "ownerReferences": list,
+    "managedFields": list,
 }
 _TYPE_NAMES: dict[type, str] = {str: "a string", dict: "an object", list: "a list"}
 
 
-def check(served: ServedType, obj: Object, old: Object | None) -> None:
-    """Refuse, with 422, metadata that breaks a rule."""
-    causes = [*_name(served, obj), *_labels(obj), *_annotations(obj), *_owners(obj), *_finalizers(served, obj, old)]
-    if causes:
-        raise invalid(served.resource, obj["metadata"].get("name") or "", causes)
+def problems(served: ServedType, obj: Object, old: Object | None) -> list[Cause]:
+    """What in the metadata breaks a rule."""
+    return [*_name(served, obj), *_labels(obj), *_annotations(obj), *_owners(obj), *_finalizers(served, obj, old)]
 
 
 def _name(served: ServedType, obj: Object) -> Iterator[Cause]:

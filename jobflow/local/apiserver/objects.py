@@ -13,12 +13,14 @@ from typing import Any
 
 import msgspec
 
+from jobflow.api.resources import Resource
 from jobflow.clock import Clock
 from jobflow.local.apiserver.convert import convert
+from jobflow.local.apiserver.hooks import Admission
 from jobflow.local.apiserver.metadata import FOREGROUND, ORPHAN, Object, encode, timestamp
 from jobflow.local.apiserver.registry import collection_of
 from jobflow.local.apiserver.statuses import MAX_OBJECT_BYTES, not_found, precondition, too_large
-from jobflow.local.apiserver.store import Store, Stored
+from jobflow.local.apiserver.store import Collection, Store, Stored
 from jobflow.local.apiserver.strategies import strategy_of
 from jobflow.local.apiserver.types import ServedType
 
@@ -46,10 +48,11 @@ class Deletion:
 class Objects:
     """Reads that parse, and writes that encode, over the store."""
 
-    def __init__(self, store: Store, clock: Clock, random: Random) -> None:
+    def __init__(self, store: Store, clock: Clock, random: Random, admission: Admission | None = None) -> None:
         self.store = store
         self.clock = clock
         self.random = random
+        self.admission = admission
 
     def find(self, served: ServedType, namespace: str, name: str) -> Stored:
         """The object under a key. Raises 404."""
@@ -57,6 +60,11 @@ class Objects:
         if stored is None:
             raise not_found(served.resource, name)
         return stored
+
+    def look(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """The object under a key as it is stored, or None; for those who judge others."""
+        stored = self.store.get(Collection(resource.group, resource.plural), namespace, name)
+        return msgspec.json.decode(stored.data) if stored is not None else None
 
     def read(self, served: ServedType, stored: Stored) -> Object:
         """A fresh copy of the object, in the version of `served`."""

@@ -186,6 +186,11 @@ _ACCESS: Message = {
     1: Field("resourceAttributes", _message(_RESOURCE_ATTRIBUTES)),
     2: Field("nonResourceAttributes", _message({1: text("path"), 2: text("verb")})),
 }
+_TOKEN_REQUEST: Message = {
+    1: texts("audiences"),
+    3: Field("boundObjectRef", _message({1: text("kind"), 2: text("apiVersion"), 3: text("name"), 4: text("uid")})),
+    4: Field("expirationSeconds", _number, keeps_zero=True),
+}
 _PRECONDITIONS: Message = {1: text("uid"), 2: text("resourceVersion")}
 
 KINDS: dict[tuple[str, str], Message] = {
@@ -220,6 +225,7 @@ KINDS: dict[tuple[str, str], Message] = {
         2: Field("spec", _message({1: text("namespace")})),
     },
     ("authentication.k8s.io/v1", "SelfSubjectReview"): {1: _META},
+    ("authentication.k8s.io/v1", "TokenRequest"): {1: _META, 2: Field("spec", _message(_TOKEN_REQUEST))},
     ("v1", "DeleteOptions"): {
         1: Field("gracePeriodSeconds", _number, keeps_zero=True),
         2: Field("preconditions", _message(_PRECONDITIONS)),

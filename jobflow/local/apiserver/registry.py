@@ -48,6 +48,13 @@ class Registry:
         ]
         return next((served for served in found if served.storage), found[0] if found else None)
 
+    def of_kind(self, api_version: str, kind: str) -> ServedType:
+        """The built-in type of a kind. Raises LookupError."""
+        for served in self._types.values():
+            if (served.resource.api_version, served.resource.kind) == (api_version, kind):
+                return served
+        raise LookupError(f"{kind} of {api_version} is not served")
+
     def types(self) -> list[ServedType]:
         """All that is served, in the order it came."""
         return list(self._types.values())

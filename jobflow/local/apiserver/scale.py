@@ -11,14 +11,15 @@ import msgspec
 
 from jobflow.kube.transport import JSON, Response
 from jobflow.local.apiserver import metadata as meta
+from jobflow.local.apiserver import owners
 from jobflow.local.apiserver.admission import validate
 from jobflow.local.apiserver.bodies import media_type, read_object, read_patch
 from jobflow.local.apiserver.calls import Call
 from jobflow.local.apiserver.metadata import Object
 from jobflow.local.apiserver.objects import Objects
+from jobflow.local.apiserver.patching import check_patch_options, patched
 from jobflow.local.apiserver.statuses import Cause, bad_request, invalid, method_not_allowed
 from jobflow.local.apiserver.types import Scale
-from jobflow.local.apiserver.verbs import patched
 
 VERSION = "autoscaling/v1"
 
@@ -33,6 +34,7 @@ def answer(call: Call, objects: Objects, scale: Scale) -> Response:
         case "PUT":
             wanted: Any = read_object(call.request)
         case "PATCH":
+            check_patch_options(call.query, media_type(call.request))
             wanted = patched(call, _scale(obj, scale), read_patch(call.request), media_type(call.request))
         case _:
             raise method_not_allowed()
@@ -40,6 +42,7 @@ def answer(call: Call, objects: Objects, scale: Scale) -> Response:
     meta.carry_over(call.served, _identified(obj, wanted), old)
     _set_replicas(call, obj, scale, wanted)
     meta.bump_generation(call.served, obj, old)
+    owners.own_scaled(call, obj, old)
     validate(call.served, obj, old)
     return _told(msgspec.json.decode(objects.replace(call.served, obj, stored, dry_run=call.query.dry_run)), scale)
 

@@ -13,6 +13,7 @@ import dataclasses
 from typing import Any
 
 from jobflow.local.apiserver.object_meta import OBJECT_META
+from jobflow.local.apiserver.rules import Verdict, judge
 from jobflow.local.apiserver.schema_nodes import Node, Schema, read
 from jobflow.local.apiserver.schema_validation import FieldError, errors_of, validate
 
@@ -25,6 +26,8 @@ class StructuralSchema:
     """A schema, read once. Raises ValueError, with the path of the field, where it is not structural."""
 
     def __init__(self, schema: Schema, path: str = "openAPIV3Schema") -> None:
+        if not schema.get("type"):
+            raise ValueError(f"{path}.type: Required value: must not be empty at the root")
         if schema.get("type") != "object":
             raise ValueError(f'{path}.type: Invalid value: "{schema.get("type", "")}": must be object at the root')
         if schema.get("additionalProperties"):
@@ -34,9 +37,9 @@ class StructuralSchema:
         properties = {**self.root.properties, "metadata": _METADATA}
         self.with_metadata: Node = dataclasses.replace(self.root, properties=properties)
 
-    def default(self, obj: dict[str, Any]) -> None:
-        """Fill in defaults and take off nulls where null is not allowed, in place."""
-        _default_object(obj, self.root, skip=ROOT_FIELDS)
+    def default(self, obj: dict[str, Any], *, keep_nulls: bool = False) -> None:
+        """Fill in defaults and (unless they shall be judged) take off nulls where null is not allowed, in place."""
+        _default_object(obj, self.root, skip=ROOT_FIELDS, keep_nulls=keep_nulls)
 
     def prune(self, obj: dict[str, Any]) -> list[str]:
         """Take off unknown fields, in place; their paths, such as `spec.flows[0].nane`, in the object's order."""
@@ -47,6 +50,10 @@ class StructuralSchema:
     def validate(self, obj: dict[str, Any]) -> list[FieldError]:
         """What is wrong with the object, in the order of the schema; nothing where it is valid."""
         return validate(obj, self.root)
+
+    def judge(self, obj: dict[str, Any], old: dict[str, Any] | None) -> Verdict:
+        """What its rules in CEL say of an object that is otherwise valid, and of its change."""
+        return judge(obj, old, self.root)
 
 
 _METADATA = read(OBJECT_META)
@@ -64,17 +71,19 @@ def _check_defaults(node: Node, path: str) -> None:
             _check_defaults(one, f"{path}.{name}")
 
 
-def _default(value: Any, node: Node) -> None:
+def _default(value: Any, node: Node, keep_nulls: bool = False) -> None:
     if isinstance(value, dict):
-        _default_object(value, node)
+        _default_object(value, node, keep_nulls=keep_nulls)
     elif isinstance(value, list) and node.items is not None:
         for index, item in enumerate(value):
             if item is None and node.items.drops(item) and node.items.has_default:
                 value[index] = copy.deepcopy(node.items.default)
-            _default(value[index], node.items)
+            _default(value[index], node.items, keep_nulls)
 
 
-def _default_object(obj: dict[str, Any], node: Node, skip: frozenset[str] = frozenset()) -> None:
+def _default_object(
+    obj: dict[str, Any], node: Node, skip: frozenset[str] = frozenset(), keep_nulls: bool = False
+) -> None:
     """Nulls of named fields count as absent: Go clients send them for times and lists that are not set."""
     for name, absent in node.defaulted:
         if name not in obj and name not in skip:
@@ -86,13 +95,13 @@ def _default_object(obj: dict[str, Any], node: Node, skip: frozenset[str] = froz
             continue
         if value is not None:
             if isinstance(value, (dict, list)):
-                _default(value, below)
+                _default(value, below, keep_nulls)
         elif below.nullable:
             continue
         elif below.has_default:
             obj[name] = copy.deepcopy(below.default)
             _default(obj[name], below)
-        elif known is not None:
+        elif known is not None and not keep_nulls:
             del obj[name]
 
 

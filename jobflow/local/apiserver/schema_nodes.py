@@ -22,6 +22,18 @@ JSON_TYPES = ("object", "array", "string", "integer", "number", "boolean")
 ABSENT = object()
 
 
+@dataclass(frozen=True)
+class Validation:
+    """One entry of `x-kubernetes-validations`."""
+
+    rule: str
+    message: str = ""
+    message_expression: str = ""
+    reason: str = ""
+    child_path: str = ""  # of the field below that is to blame, such as .name
+    optional_old_self: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One place in a schema: its structure, its Kubernetes extensions, and its value rules."""
@@ -49,6 +61,8 @@ class Node:
     one_of: tuple[Node, ...] = ()
     negated: Node | None = None
     rules: Schema = field(default_factory=dict)  # enum, format and the limits, by their names in OpenAPI
+    validations: tuple[Validation, ...] = ()
+    programs: Any = None  # what the validations are compiled to, once somebody asks
 
     @property
     def has_default(self) -> bool:
@@ -59,6 +73,12 @@ class Node:
     def defaulted(self) -> tuple[tuple[str, Node], ...]:
         """The properties that have defaults."""
         return tuple((name, known) for name, known in self.properties.items() if known.has_default)
+
+    @cached_property
+    def judges(self) -> bool:
+        """Whether there are validations in CEL here or below."""
+        below = (*self.properties.values(), *self.all_of, self.items, self.additional)
+        return bool(self.validations) or any(node is not None and node.judges for node in below)
 
     @cached_property
     def has_rules(self) -> bool:
@@ -143,6 +163,19 @@ def read(schema: Schema, path: str = "", *, value_only: bool = False) -> Node:
         one_of=_alternatives(schema, "oneOf", path),
         negated=read(schema["not"], f"{path}.not", value_only=True) if schema.get("not") else None,
         rules={name: schema[name] for name in _RULES if schema.get(name) is not None},
+        validations=tuple(_validation(one) for one in schema.get("x-kubernetes-validations") or ()),
+    )
+
+
+def _validation(written: Schema) -> Validation:
+    path = str(written.get("fieldPath") or "")
+    return Validation(
+        rule=written.get("rule") or "",
+        message=written.get("message") or "",
+        message_expression=written.get("messageExpression") or "",
+        reason=written.get("reason") or "",
+        child_path=re.sub(r"\['((?:[^'\\]|\\.)*)'\]", r"[\1]", path),
+        optional_old_self=bool(written.get("optionalOldSelf")),
     )
 
 
@@ -178,7 +211,7 @@ def _check(schema: Schema, path: str, value_only: bool) -> None:
     if not kind and not untyped:
         raise ValueError(f"{path}.type: Required value: must not be empty for specified object fields")
     if kind and kind not in JSON_TYPES:
-        supported = ", ".join(f'"{name}"' for name in JSON_TYPES)
+        supported = ", ".join(f'"{name}"' for name in sorted(JSON_TYPES))
         raise ValueError(f'{path}.type: Unsupported value: "{kind}": supported values: {supported}')
     if schema.get("properties") and schema.get("additionalProperties"):
         raise ValueError(f"{path}.additionalProperties: Forbidden: mutual exclusive with properties")

@@ -205,7 +205,11 @@ def _duplicates(value: list[Any], node: Node, path: str) -> Iterator[FieldError]
             identity = _hashable(item)
         elif isinstance(item, dict):
             identity = tuple(_hashable(item.get(key)) for key in node.list_map_keys)
+        elif item is None:
+            continue
         else:
+            told_type = "must be an object for an x-kubernetes-list-type map"
+            yield FieldError(f"{path}[{index}]", f"Invalid value: {told(item)}: {told_type}", INVALID)
             continue
         if identity in seen:
             twice = item if node.list_type == "set" else {key: item[key] for key in node.list_map_keys if key in item}

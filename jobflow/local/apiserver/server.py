@@ -9,32 +9,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
+from typing import Any
 
 from jobflow.clock import Clock
 from jobflow.kube.transport import Request, Response
-from jobflow.local.apiserver import deletes, reads, reviews, scale, verbs
+from jobflow.local.apiserver import deletes, interactive, reads, reviews, scale, verbs
+from jobflow.local.apiserver.access.accounts import Accounts
+from jobflow.local.apiserver.access.attributes import attributes_of
+from jobflow.local.apiserver.access.authorizer import Authorizer, refused
+from jobflow.local.apiserver.access.bootstrap import bootstrap_objects
+from jobflow.local.apiserver.access.impersonation import impersonated
+from jobflow.local.apiserver.access.secrets import TOKEN_SECRET_BYTES, token_secret
 from jobflow.local.apiserver.builtin import BUILTIN_TYPES
+from jobflow.local.apiserver.callers import ITSELF, Caller
 from jobflow.local.apiserver.calls import Call, understand
 from jobflow.local.apiserver.documents import Documents
 from jobflow.local.apiserver.garbage import GarbageCollector
+from jobflow.local.apiserver.hooks import Admission
 from jobflow.local.apiserver.inprocess import InProcessTransport
 from jobflow.local.apiserver.logs import LogOptions, LogSource, follow_log, read_log
 from jobflow.local.apiserver.metadata import begin, timestamp
 from jobflow.local.apiserver.objects import Objects
-from jobflow.local.apiserver.registry import CRDS, NAMESPACES, Registry
+from jobflow.local.apiserver.registry import CRDS, Registry, collection_of
 from jobflow.local.apiserver.routes import Route, is_watch, parse_path
 from jobflow.local.apiserver.sqlite import SqliteJournal
-from jobflow.local.apiserver.statuses import StatusError, bad_request, method_not_allowed, path_not_found
+from jobflow.local.apiserver.statuses import StatusError, bad_request, method_not_allowed, path_not_found, unauthorized
 from jobflow.local.apiserver.store import Collection, Event, Store
 from jobflow.local.apiserver.strategies import strategy_of
 from jobflow.local.apiserver.streams import Answer
 from jobflow.local.apiserver.terminating import Terminator
 from jobflow.local.apiserver.watch import watch
+from jobflow.local.apiserver.webhooks.calling import HttpsCaller
+from jobflow.local.apiserver.webhooks.gate import WebhookGate
 
 __all__ = ["ApiServer", "LogOptions", "LogSource"]
 
@@ -46,21 +59,35 @@ _log = logging.getLogger(__name__)
 class ApiServer:
     """An API server for one process tree: `async with ApiServer(clock) as server: server.transport()`."""
 
-    def __init__(self, clock: Clock, *, data: Path | None = None, random: Random | None = None) -> None:
-        """`data` is the directory that keeps the objects; `random` gives UIDs and names, seeded in simulations."""
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        data: Path | None = None,
+        random: Random | None = None,
+        admission: Admission | None = None,
+    ) -> None:
+        """`data` is the directory that keeps the objects; `random` gives UIDs and names, seeded in simulations;
+        `admission` is what an installed product asks of objects before they are stored.
+        """
         self.logs: LogSource | None = None
         self.writes = 0  # requests that changed something, committed
         self.after_commit: Callable[[Request, int], None] | None = None
         self._clock = clock
         self._data = data
         self._random = random or Random()
+        self._token_secret = secrets.token_bytes(TOKEN_SECRET_BYTES)
+        self._admission = admission
         self._journal: SqliteJournal | None = None
         self._store = Store()
+        self.services: dict[tuple[str, str], str] = {}  # (namespace, name) of a Service -> URL, for webhooks behind it
+        self._hooks = HttpsCaller(self.services)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> ApiServer:
         if self._data is not None:
             self._journal = await SqliteJournal.open(self._data)
+            self._token_secret = await asyncio.to_thread(token_secret, self._data)
         try:
             self._start()
             await self._store.settled()
@@ -77,19 +104,26 @@ class ApiServer:
     def _start(self) -> None:
         if self._journal is not None:
             self._store = self._journal.load()
-        self._objects = Objects(self._store, self._clock, self._random)
+        self._objects = Objects(self._store, self._clock, self._random, self._admission)
         self._registry = Registry(BUILTIN_TYPES)
         self._documents = Documents(self._registry)
         for crd in self._store.shelf(CRDS).objects.values():
             self._registry.serve_crd(crd.data)
         self._garbage = GarbageCollector(self._objects, self._registry)
         self._terminator = Terminator(self._objects, self._registry)
+        self._authorizer = Authorizer(self._store)
+        self._gate = WebhookGate(self._store, self._registry, self._hooks, self._random)
+        self._accounts = Accounts(self._objects, self._token_secret, self._ensure)
         self._garbage.load()
         self._terminator.load()
-        self._store.listeners += [self._serve_crds, self._garbage.saw, self._terminator.saw]
+        self._store.listeners += [self._serve_crds, self._garbage.saw, self._terminator.saw, self._accounts.saw]
         for name in NAMESPACES_FROM_THE_START:
-            self._ensure_namespace(name)
-        for work, told in ((self._garbage.run(), "garbage"), (self._terminator.run(), "terminating")):
+            self._ensure({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        for obj in bootstrap_objects():
+            self._ensure(obj)
+        self._accounts.load()
+        workers = (self._garbage, "garbage"), (self._terminator, "terminating"), (self._accounts, "accounts")
+        for work, told in ((worker.run(), told) for worker, told in workers):
             task = asyncio.create_task(work, name=f"api server: {told}")
             task.add_done_callback(_tell_failure)
             self._tasks.append(task)
@@ -99,6 +133,7 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._hooks.close()
         self._store.close_all()
         if self._journal is not None:
             await self._journal.close()
@@ -117,7 +152,7 @@ class ApiServer:
         """A Transport into this server, without a socket."""
         return InProcessTransport(self, self._clock)
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: Request, caller: Caller = ITSELF) -> Response:
         """Answer a request whole. Never raises for what a client did wrong: that is a Status.
 
         After a write is committed and before it is answered `after_commit` is called with the request and the number
@@ -125,7 +160,7 @@ class ApiServer:
         """
         before = self._store.revision
         try:
-            response = await self._answer(request)
+            response = await self._answer(request, caller)
             await self._store.settled()
         except StatusError as error:
             response = error.response()
@@ -135,24 +170,25 @@ class ApiServer:
                 self.after_commit(request, self.writes)
         return response
 
-    def open(self, request: Request) -> AbstractAsyncContextManager[Answer]:
+    def open(self, request: Request, caller: Caller = ITSELF) -> AbstractAsyncContextManager[Answer]:
         """Open a watch or a followed log; any other request is answered as a stream of one chunk."""
-        return self._open(request)
+        return self._open(request, caller)
 
     @asynccontextmanager
-    async def _open(self, request: Request) -> AsyncIterator[Answer]:
+    async def _open(self, request: Request, caller: Caller) -> AsyncIterator[Answer]:
         async with AsyncExitStack() as stack:
             if not is_watch(request):
-                answer = Answer.whole(await self.handle(request))
+                answer = Answer.whole(await self.handle(request, caller))
             else:
                 try:
-                    answer = await stack.enter_async_context(self._stream(request))
+                    answer = await stack.enter_async_context(self._stream(request, caller))
                 except StatusError as error:
                     answer = Answer.whole(error.response())
             yield answer
 
-    def _stream(self, request: Request) -> AbstractAsyncContextManager[Answer]:
-        call = self._understand(request)
+    def _stream(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[Answer]:
+        self._permit(request, caller)
+        call = self._understand(request, caller)
         match call.route.subresource:
             case None:
                 return watch(call, self._objects)
@@ -160,25 +196,45 @@ class ApiServer:
                 return follow_log(call, self._objects, self.logs)
         raise path_not_found()
 
-    def _understand(self, request: Request) -> Call:
+    def _permit(self, request: Request, caller: Caller) -> None:
+        """Raise 403 where the caller may not."""
+        if not caller.is_admin:
+            wanted = attributes_of(request, parse_path(request.path))
+            decision = self._authorizer.ask(caller, wanted)
+            if not decision.allowed:
+                raise refused(caller, wanted, decision)
+
+    def caller(self, token: str, agent: str) -> Caller:
+        """Whom a ServiceAccount's bearer token stands for. Raises 401."""
+        caller = self._accounts.caller(token)
+        if caller is None:
+            raise unauthorized()
+        return replace(caller, agent=agent)
+
+    def impersonated(self, caller: Caller, user: str, groups: Sequence[str]) -> Caller:
+        """Whom the caller wants to be. Raises 403."""
+        return impersonated(caller, user, groups, self._authorizer)
+
+    def _understand(self, request: Request, caller: Caller) -> Call:
         route = parse_path(request.path)
         if route is None:
             raise path_not_found()
-        call = understand(request, route, self._registry, self._clock.now)
+        call = understand(request, route, self._registry, self._clock.now, caller)
         if request.method in _OPTIONS:
             call.query.check_write(_OPTIONS[request.method])
         return call
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, caller: Caller) -> Response:
+        self._permit(request, caller)
         document = self._documents.answer(request)
         if document is not None:
             return document
         route = parse_path(request.path)
         if route is not None and reviews.is_review(route):
-            return reviews.review(request, route)
+            return reviews.review(request, route, caller, self._authorizer, self._clock.now())
         if is_watch(request):
             raise bad_request("a watch or a followed log is answered as a stream only")
-        call = self._understand(request)
+        call = self._understand(request, caller)
         if call.route.subresource is not None:
             return await self._answer_subresource(call)
         verb = _verb(request.method, call.route)
@@ -190,14 +246,14 @@ class ApiServer:
             case "list":
                 return reads.list_objects(call, self._store)
             case "create":
-                return verbs.create(call, self._objects)
+                return await verbs.create(call, self._objects, self._gate)
             case "update":
-                return verbs.update(call, self._objects)
+                return await verbs.update(call, self._objects, self._gate)
             case "patch":
-                return verbs.patch(call, self._objects)
+                return await verbs.patch(call, self._objects, self._gate)
             case "delete":
-                return deletes.delete(call, self._objects)
-        return await deletes.delete_collection(call, self._objects)
+                return await deletes.delete(call, self._objects, self._gate)
+        return await deletes.delete_collection(call, self._objects, self._gate)
 
     async def _answer_subresource(self, call: Call) -> Response:
         kind, method = call.served.resource.kind, call.request.method
@@ -206,20 +262,24 @@ class ApiServer:
                 if method == "GET":
                     return reads.get(call, self._objects)
                 if method == "PUT":
-                    return verbs.update(call, self._objects)
+                    return await verbs.update(call, self._objects, self._gate)
                 if method == "PATCH":
-                    return verbs.patch(call, self._objects)
+                    return await verbs.patch(call, self._objects, self._gate)
                 raise method_not_allowed()
             case "scale" if call.served.scale is not None:
                 return scale.answer(call, self._objects, call.served.scale)
             case "finalize" if kind == "Namespace":
                 if method != "PUT":
                     raise method_not_allowed()
-                return verbs.update(call, self._objects)
+                return await verbs.update(call, self._objects, self._gate)
+            case "token" if kind == "ServiceAccount":
+                return self._accounts.token(call)
             case "log" if kind == "Pod":
                 if method != "GET":
                     raise method_not_allowed()
                 return await read_log(call, self._objects, self.logs)
+            case "exec" | "attach" | "portforward" if kind == "Pod":
+                raise interactive.refusal(call, self._objects)
         raise path_not_found()
 
     def _serve_crds(self, collection: Collection, event: Event) -> None:
@@ -232,12 +292,15 @@ class ApiServer:
         plural, _, group = event.object.name.partition(".")
         self._store.close(Collection(group, plural))
 
-    def _ensure_namespace(self, name: str) -> None:
-        served = self._registry.storage(NAMESPACES)
-        if served is None or self._store.get(NAMESPACES, "", name) is not None:
+    def _ensure(self, obj: dict[str, Any]) -> None:
+        """Create what the server itself has from the start, unless it is there."""
+        served = self._registry.of_kind(obj["apiVersion"], obj["kind"])
+        metadata = obj["metadata"]
+        if self._store.get(collection_of(served), metadata.get("namespace", ""), metadata["name"]) is not None:
             return
-        obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        obj = {**obj, "metadata": dict(metadata)}
         begin(served, obj, self._clock.now(), self._random)
+        strategy_of(served).default(obj)
         strategy_of(served).created(served, obj, timestamp(self._clock.now()))
         self._objects.create(served, obj)
 

@@ -145,7 +145,10 @@ class SqliteJournal:
             try:
                 self._commit(batch)
             except sqlite3.Error as error:
-                self._tell_failure(f"{self._path} cannot be written: {error}; nothing is accepted until a restart")
+                self._tell_failure(
+                    f"{self._path} cannot be written: {error}; what was answered until now is kept, nothing more is "
+                    "accepted: see to the disk (is it full?), then start again"
+                )
                 return
             self._tell(batch[-1].obj.revision)
 

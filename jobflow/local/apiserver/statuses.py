@@ -55,8 +55,9 @@ class StatusError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details:
             body["details"] = dict(self.details)
         body["code"] = self.code
@@ -160,7 +161,7 @@ def forbidden(resource: Resource, name: str, why: str) -> StatusError:
 
 def unauthorized() -> StatusError:
     """401: no token, or the wrong one."""
-    return StatusError(401, "Unauthorized", "Unauthorized", headers={"www-authenticate": "Bearer"})
+    return StatusError(401, "Unauthorized", "Unauthorized")
 
 
 def expired(message: str) -> StatusError:
@@ -209,4 +210,5 @@ def too_large(size: int, limit: int) -> StatusError:
 
 def internal(message: str) -> StatusError:
     """500: the server's own fault."""
-    return StatusError(500, "InternalError", f"Internal error occurred: {message}")
+    details = {"causes": [{"message": message}]}
+    return StatusError(500, "InternalError", f"Internal error occurred: {message}", details)

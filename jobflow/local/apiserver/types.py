@@ -100,7 +100,9 @@ def _type_of_version(spec: dict[str, Any], version: dict[str, Any], path: str) -
         kind=kind,
         namespaced=_scope(spec),
     )
-    openapi = _required(_required(version, "schema", dict, path), "openAPIV3Schema", dict, f"{path}.schema")
+    written = version.get("schema")
+    schema = written if isinstance(written, dict) else {}
+    openapi = _required(schema, "openAPIV3Schema", dict, f"{path}.schema")
     subresources = version.get("subresources") or {}
     return ServedType(
         resource=resource,

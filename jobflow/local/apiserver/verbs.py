@@ -1,7 +1,8 @@
 """create, update and patch: an object as a client wants it becomes an object as it is stored.
 
 In: a Call with a body. Out: a Response; at most one change in the store. From reading what is there to writing what
-shall be there nothing waits, so no other request comes between.
+shall be there nothing waits, so no other request comes between; where an admission webhook makes it wait, what was
+read is compared with what is there then, and the request begins anew or is a conflict.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from jobflow.kube.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Response
+from jobflow.kube.transport import APPLY_PATCH, Response
 from jobflow.local.apiserver import metadata as meta
+from jobflow.local.apiserver import owners
 from jobflow.local.apiserver.admission import (
     check_identity,
     default,
@@ -22,52 +24,92 @@ from jobflow.local.apiserver.admission import (
 )
 from jobflow.local.apiserver.bodies import media_type, read_object, read_patch
 from jobflow.local.apiserver.calls import Call
+from jobflow.local.apiserver.gates import Gate
+from jobflow.local.apiserver.hooks import Review
 from jobflow.local.apiserver.metadata import Object
 from jobflow.local.apiserver.objects import Objects
-from jobflow.local.apiserver.patches import PatchError, apply_patch, json_patch, merge_patch, strategic_merge
+from jobflow.local.apiserver.patching import check_patch_options, manager_causes, patched
 from jobflow.local.apiserver.registry import CRDS, NAMESPACES
 from jobflow.local.apiserver.statuses import (
     Cause,
     StatusError,
     already_exists,
     bad_request,
+    conflict,
     forbidden,
     invalid,
     invalid_options,
     method_not_allowed,
+    modified,
     not_found,
     still_deleting,
-    unsupported_media_type,
 )
 from jobflow.local.apiserver.store import Stored
 from jobflow.local.apiserver.strategies import strategy_of, take
 
 _NAME_ATTEMPTS = 8  # as kube-apiserver tries for generateName before it gives up
+_WRITE_ATTEMPTS = 5  # of a patch whose object changed while webhooks were asked
 
 
-def create(call: Call, objects: Objects) -> Response:
+class _Overtaken(Exception):
+    """The object changed while webhooks were asked about the write."""
+
+
+async def create(call: Call, objects: Objects, gate: Gate) -> Response:
     """POST to a collection."""
+    if causes := manager_causes(call.query):
+        raise invalid_options("CreateOptions", causes)
     obj = read_object(call.request)
     check_identity(call.served, obj, call.route.namespace, None)
-    return _create(call, objects, obj)
+    if obj["metadata"].get("resourceVersion") and not call.served.custom:
+        raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+    return await _create(call, objects, gate, obj)
 
 
-def _create(call: Call, objects: Objects, obj: Object) -> Response:
+async def _create(call: Call, objects: Objects, gate: Gate, obj: Object, *, is_applied: bool = False) -> Response:
     served, query = call.served, call.query
-    _check_room(call, objects)
+    _check_room(call, objects, obj["metadata"].get("name") or "")
     warnings = [*prune(served, obj, query.field_validation), *finalizer_warnings(served, obj)]
-    default(served, obj)
+    default(served, obj, is_applied=is_applied)
+    now = meta.timestamp(objects.clock.now())
+    entries = obj["metadata"].get("managedFields")
     _begin(call, objects, obj)
+    strategy_of(served).default(obj)
+    if is_applied:
+        obj["metadata"]["managedFields"] = entries
+    else:
+        owners.own_new(call, obj, entries, now)
+    if gate.mutates(call, "CREATE"):
+        obj, told = await gate.mutate(call, "CREATE", obj, None)
+        warnings += told
+        _complete(call, obj)
     if served.has_status:
         obj.pop("status", None)
-    validate(served, obj, None)
-    strategy_of(served).created(served, obj, meta.timestamp(objects.clock.now()))
+    review = _review(call, objects, obj, None)
+    if objects.admission is not None:
+        objects.admission.mutate(review)
+    warnings += validate(served, obj, None)
+    strategy_of(served).created(served, obj, now)
+    if call.collection == CRDS:
+        owners.own_by_server(served, obj, _but_for_versions(None, obj), now, "status")
+    if objects.admission is not None:
+        warnings += objects.admission.judge(review)
+    if gate.validates(call, "CREATE"):
+        warnings += await gate.check(call, "CREATE", obj, None)
     name = obj["metadata"]["name"]
+    _check_room(call, objects, name)
     taken = objects.store.get(call.collection, call.namespace, name)
     if taken is not None:
         raise (still_deleting if is_deleting(taken) else already_exists)(served.resource, name)
     data = objects.create(served, obj, dry_run=query.dry_run)
     return call.answer(data, 201, warning_headers(warnings))
+
+
+def _complete(call: Call, obj: Object) -> None:
+    """What a webhook has made of an object is put in order as what a client sends; nobody is told."""
+    check_identity(call.served, obj, call.route.namespace, obj["metadata"].get("name"))
+    prune(call.served, obj, "Ignore")
+    default(call.served, obj)
 
 
 def _begin(call: Call, objects: Objects, obj: Object) -> None:
@@ -81,21 +123,28 @@ def _begin(call: Call, objects: Objects, obj: Object) -> None:
         obj["metadata"]["name"] = ""
 
 
-def _check_room(call: Call, objects: Objects) -> None:
+def _check_room(call: Call, objects: Objects, name: str) -> None:
     """Refuse a new object where its namespace is absent or ends, or its kind ends."""
     if call.served.resource.namespaced:
         namespace = objects.store.get(NAMESPACES, "", call.namespace)
         if namespace is None:
             raise _namespace_absent(call.namespace)
         if is_deleting(namespace):
-            told = f"unable to create new content in namespace {call.namespace} because it is being terminated"
-            raise forbidden(call.served.resource, call.route.name or "", told)
+            raise _namespace_ends(call, name)
     if call.served.custom:
         crd = objects.store.get(CRDS, "", str(call.collection))
         if crd is None or is_deleting(crd):
             error = method_not_allowed()
             told = "create not allowed while custom resource definition is terminating"
             raise StatusError(error.code, error.reason, told)
+
+
+def _namespace_ends(call: Call, name: str) -> StatusError:
+    told = f"unable to create new content in namespace {call.namespace} because it is being terminated"
+    error = forbidden(call.served.resource, name, told)
+    why = f"namespace {call.namespace} is being terminated"
+    causes = [{"reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace"}]
+    return StatusError(error.code, error.reason, error.message, {**(error.details or {}), "causes": causes})
 
 
 def _namespace_absent(name: str) -> StatusError:
@@ -116,85 +165,128 @@ def is_deleting(stored: Stored) -> bool:
     return msgspec.json.decode(stored.data, type=_Head).metadata.deletionTimestamp is not None
 
 
-def update(call: Call, objects: Objects) -> Response:
+async def update(call: Call, objects: Objects, gate: Gate) -> Response:
     """PUT of an object, or of its status."""
+    if causes := manager_causes(call.query):
+        raise invalid_options("UpdateOptions", causes)
     obj = read_object(call.request)
     check_identity(call.served, obj, call.route.namespace, call.name)
     stored = objects.find(call.served, call.namespace, call.name)
     if call.served.custom and not obj["metadata"].get("resourceVersion"):
         cause = Cause("metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
         raise invalid(call.served.resource, call.name, [cause])
-    return _replace(call, objects, obj, stored)
+    try:
+        return await _replace(call, objects, gate, obj, stored)
+    except _Overtaken:
+        raise modified(call.served.resource, call.name) from None
 
 
-def patch(call: Call, objects: Objects) -> Response:
+async def patch(call: Call, objects: Objects, gate: Gate) -> Response:
     """PATCH of an object, or of its status, in one of four forms; server-side apply may create it."""
     change = read_patch(call.request)
+    check_patch_options(call.query, media_type(call.request))
+    for _ in range(_WRITE_ATTEMPTS):
+        try:
+            return await _patch(call, objects, gate, change)
+        except _Overtaken:
+            continue
+    raise modified(call.served.resource, call.name)
+
+
+async def _patch(call: Call, objects: Objects, gate: Gate, change: Any) -> Response:
     kind = media_type(call.request)
     stored = objects.store.get(call.collection, call.namespace, call.name)
-    if stored is None:
-        if kind != APPLY_PATCH or call.route.subresource:
-            raise not_found(call.served.resource, call.name)
-        return _create_applied(call, objects, change)
-    obj = patched(call, objects.read(call.served, stored), change, kind)
+    if stored is None and (kind != APPLY_PATCH or call.route.subresource):
+        raise not_found(call.served.resource, call.name)
+    base = objects.read(call.served, stored) if stored is not None else None
+    if kind == APPLY_PATCH:
+        obj = owners.applied(call, base, change, meta.timestamp(objects.clock.now()))
+    else:
+        obj = patched(call, base or {}, change, kind)
     if not isinstance(obj, dict):
         raise bad_request("the patched object is not a JSON object")
-    check_identity(call.served, obj, call.route.namespace, call.name)
-    return _replace(call, objects, obj, stored)
-
-
-def _create_applied(call: Call, objects: Objects, change: Any) -> Response:
-    obj = patched(call, None, change, APPLY_PATCH)
-    check_identity(call.served, obj, call.route.namespace, call.name)
-    return _create(call, objects, obj)
-
-
-def patched(call: Call, base: Object | None, change: Any, kind: str) -> Any:
-    """The base with a patch of some content type applied."""
-    served = call.served
     try:
-        if kind == MERGE_PATCH:
-            return merge_patch(base, change)
-        if kind == JSON_PATCH:
-            if not isinstance(change, list):
-                raise bad_request("error decoding patch: it must be a list of operations")
-            return json_patch(base, change)
-        if kind == STRATEGIC_MERGE_PATCH and not served.custom:
-            return strategic_merge(base, change, served.schema)
-        if kind == APPLY_PATCH:
-            _check_apply(call, change)
-            return apply_patch(base, change, served.schema)
-    except PatchError as error:
-        raise StatusError(422, "Invalid", f"the server rejected our request: {error}") from error
-    taken = [JSON_PATCH, MERGE_PATCH, *([] if served.custom else [STRATEGIC_MERGE_PATCH]), APPLY_PATCH]
-    raise unsupported_media_type(kind, ", ".join(taken))
+        check_identity(call.served, obj, call.route.namespace, call.name)
+    except StatusError as error:
+        raise _unreadable(call, error) from error
+    if stored is None:
+        if uid := obj["metadata"].get("uid"):
+            told = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise conflict(call.served.resource, call.name, told)
+        return await _create(call, objects, gate, obj, is_applied=True)
+    return await _replace(call, objects, gate, obj, stored, is_applied=kind == APPLY_PATCH)
 
 
-def _check_apply(call: Call, change: Any) -> None:
-    if not call.query.text("fieldManager"):
-        told = "Required value: is required for apply patch"
-        raise invalid_options("PatchOptions", [Cause("fieldManager", told, "FieldValueRequired")])
-    if not isinstance(change, dict) or not change.get("apiVersion") or not change.get("kind"):
-        raise bad_request("an applied configuration must be an object with apiVersion and kind")
+def _unreadable(call: Call, error: StatusError) -> StatusError:
+    """A patch of a built-in kind could be read, and what comes of it cannot: that is 422 there."""
+    if call.served.custom or "must be" not in error.message:
+        return error
+    return StatusError(422, "Invalid", f'{call.served.resource.kind} "{call.name}" is invalid: {error.message}')
 
 
-def _replace(call: Call, objects: Objects, obj: Object, stored: Stored) -> Response:
+async def _replace(
+    call: Call, objects: Objects, gate: Gate, obj: Object, stored: Stored, *, is_applied: bool = False
+) -> Response:
     served, query = call.served, call.query
     warnings = prune(served, obj, query.field_validation, patched=call.request.method == "PATCH")
     old = objects.read(served, stored)
+    entries = obj["metadata"].get("managedFields")
     meta.carry_over(served, obj, old)
+    default(served, obj, is_applied=is_applied)
     strategy = strategy_of(served)
-    match call.route.subresource:
-        case "status":
-            obj = strategy.status_replaced(served, obj, old)
-        case "finalize":
-            obj = {**old, "spec": obj.get("spec")}
-        case _ if served.has_status:
-            take("status", obj, old)
-    default(served, obj)
-    validate(served, obj, old)
     if call.route.subresource is None:
-        strategy.replaced(served, obj, old, meta.timestamp(objects.clock.now()))
+        strategy.default(obj)
+    now = meta.timestamp(objects.clock.now())
+    if not is_applied:
+        owners.own_changed(call, obj, old, entries, now)
+    elif entries:
+        obj["metadata"]["managedFields"] = entries
+    if gate.mutates(call, "UPDATE"):
+        obj, told = await gate.mutate(call, "UPDATE", obj, old)
+        warnings += told
+        _complete(call, obj)
+    obj = _confined(call, obj, old)
+    hooks = objects.admission if call.route.subresource is None else None
+    if hooks is not None:
+        hooks.mutate(_review(call, objects, obj, old))
+    warnings += validate(served, obj, old, status_only=call.route.subresource == "status")
+    if call.route.subresource is None:
+        strategy.replaced(served, obj, old, now)
+        if call.collection == CRDS:
+            owners.own_by_server(served, obj, _but_for_versions(old.get("status"), obj), now, "status")
         meta.bump_generation(served, obj, old)
+    if hooks is not None:
+        warnings += hooks.judge(_review(call, objects, obj, old))
+    if gate.validates(call, "UPDATE"):
+        warnings += await gate.check(call, "UPDATE", obj, old)
+    if objects.store.get(call.collection, call.namespace, stored.name) is not stored:
+        raise _Overtaken
     data = objects.replace(served, obj, stored, dry_run=query.dry_run)
     return call.answer(data, 200, warning_headers(warnings))
+
+
+def _but_for_versions(status: Object | None, obj: Object) -> Object:
+    """The status of a CRD before it is established; which versions it stores is told with the spec."""
+    kept = status or {"conditions": None, "acceptedNames": {}}
+    return {**kept, "storedVersions": obj["status"]["storedVersions"]}
+
+
+def _review(call: Call, objects: Objects, obj: Object, old: Object | None) -> Review:
+    return Review(call.served.resource, obj, old, objects.look)
+
+
+def _confined(call: Call, obj: Object, old: Object) -> Object:
+    """The object with changes only where this endpoint makes them; who owns what is taken as it is."""
+    served = call.served
+    match call.route.subresource:
+        case "status":
+            confined = strategy_of(served).status_replaced(served, obj, old)
+        case "finalize":
+            confined = {**old, "spec": obj.get("spec")}
+        case _:
+            if served.has_status:
+                take("status", obj, old)
+            return obj
+    metadata = dict(confined["metadata"])
+    take("managedFields", metadata, obj["metadata"])
+    return {**confined, "metadata": metadata}

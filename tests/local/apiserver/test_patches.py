@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobflow.local.apiserver.patches import PatchError, apply_patch, json_patch, merge_patch
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.patches import PatchError, json_patch, merge_patch
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -132,76 +131,3 @@ def test_any_json_patch_is_carried_out_or_refused(ops):
     with contextlib.suppress(PatchError):
         json_patch(target, ops)
     assert target == before
-
-
-FLOW = StructuralSchema(
-    {
-        "type": "object",
-        "properties": {
-            "spec": {
-                "type": "object",
-                "properties": {
-                    "flows": {
-                        "type": "array",
-                        "x-kubernetes-list-type": "map",
-                        "x-kubernetes-list-map-keys": ["name"],
-                        "items": {
-                            "type": "object",
-                            "required": ["name"],
-                            "properties": {"name": {"type": "string"}, "on": {"type": "string"}},
-                        },
-                    },
-                    "targets": {"type": "array", "items": {"type": "string"}},
-                    "tags": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
-                    "selector": {
-                        "type": "object",
-                        "additionalProperties": {"type": "string"},
-                        "x-kubernetes-map-type": "atomic",
-                    },
-                },
-            }
-        },
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("what", "held", "applied", "result"),
-    [
-        ("objects merge", {"retain": "x"}, {"tags": []}, {"retain": "x", "tags": []}),
-        (
-            "items of a map list merge by key, new ones come last",
-            {"flows": [{"name": "a", "on": "x"}, {"name": "b"}]},
-            {"flows": [{"name": "c"}, {"name": "b", "on": "y"}]},
-            {"flows": [{"name": "a", "on": "x"}, {"name": "b", "on": "y"}, {"name": "c"}]},
-        ),
-        ("plain lists are replaced", {"targets": ["a", "b"]}, {"targets": ["c"]}, {"targets": ["c"]}),
-        ("sets are united", {"tags": ["a", "b"]}, {"tags": ["b", "c"]}, {"tags": ["a", "b", "c"]}),
-        ("atomic maps are replaced", {"selector": {"a": "1"}}, {"selector": {"b": "2"}}, {"selector": {"b": "2"}}),
-    ],
-)
-def test_apply(what, held, applied, result):
-    assert apply_patch({"spec": held}, {"spec": applied}, FLOW) == {"spec": result}
-
-
-def test_apply_merges_owners_by_uid():
-    held = {"metadata": {"name": "x", "ownerReferences": [{"uid": "1", "name": "a"}]}}
-    applied = {"metadata": {"ownerReferences": [{"uid": "2", "name": "b"}], "labels": {"a": "b"}}}
-    assert apply_patch(held, applied, FLOW)["metadata"] == {
-        "name": "x",
-        "ownerReferences": [{"uid": "1", "name": "a"}, {"uid": "2", "name": "b"}],
-        "labels": {"a": "b"},
-    }
-
-
-def test_apply_creates_what_is_not_there():
-    assert apply_patch(None, {"spec": {"flows": [{"name": "a"}]}}, FLOW) == {"spec": {"flows": [{"name": "a"}]}}
-
-
-def test_apply_without_schema_replaces_lists():
-    assert apply_patch({"a": [1], "b": 2}, {"a": [3]}) == {"a": [3], "b": 2}
-
-
-def test_apply_refuses_an_item_without_its_key():
-    with pytest.raises(PatchError, match=r"spec\.flows\[0\].*omits key field 'name'"):
-        apply_patch({"spec": {"flows": []}}, {"spec": {"flows": [{"on": "x"}]}}, FLOW)

@@ -169,7 +169,7 @@ def test_any_object_can_be_validated(obj):
     ("schema", "told"),
     [
         ({"type": "array", "items": {"type": "string"}}, "must be object at the root"),
-        ({}, "must be object at the root"),
+        ({}, "Required value: must not be empty at the root"),
         ({"type": "object", "additionalProperties": {"type": "string"}}, "must not be used at the root"),
     ],
 )

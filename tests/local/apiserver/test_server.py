@@ -148,7 +148,8 @@ async def test_a_verb_that_makes_no_sense_is_not_allowed(api, method, path):
     ],
 )
 async def test_reviews_say_yes_to_admin(api, group, plural, field, expected):
-    told = await api.call("POST", f"/apis/{group}/v1/{plural}", {"spec": {"resourceAttributes": {"verb": "create"}}})
+    spec = {"namespace": "default", "resourceAttributes": {"verb": "create"}}
+    told = await api.call("POST", f"/apis/{group}/v1/{plural}", {"spec": spec})
     assert told.status == 201
     if expected is None:
         assert told.body["status"][field]["username"] == "admin"

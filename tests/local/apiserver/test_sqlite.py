@@ -177,6 +177,51 @@ async def test_what_was_answered_survives_kill_9(opened, client, tmp_path):
         assert answered - set(await api.names(CONFIG_MAP)) == set()
 
 
+FULL = """
+    import asyncio, resource, sys
+    from pathlib import Path
+    from jobflow.clock import SystemClock
+    from jobflow.kube.transport import Request
+    from jobflow.local.apiserver.server import ApiServer
+
+    async def main():
+        async with ApiServer(SystemClock(), data=Path(sys.argv[1])) as server:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+            transport = server.transport()
+            path = "/api/v1/namespaces/default/configmaps"
+            for index in range(1_000):
+                body = b'{"metadata": {"name": "c-%d"}, "data": {"x": "%s"}}' % (index, b"x" * 10_000)
+                response = await transport.request(Request("POST", path, (), body), 10)
+                if response.status != 201:
+                    break
+                print(f"c-{index}", flush=True)
+            print(response.status, response.body.decode(), flush=True)
+            later = await transport.request(Request("GET", path), 10)
+            print(later.status, flush=True)
+
+    asyncio.run(main())
+"""
+
+
+async def test_a_full_disk_is_told_and_what_was_answered_is_kept(opened, client, tmp_path):
+    """A limit on the size of files stands in for the end of a disk: SQLite meets it in the same place."""
+    import asyncio
+
+    command = [sys.executable, "-c", textwrap.dedent(FULL), str(tmp_path / "data")]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    *answered, refused, later = done.stdout.splitlines()
+    assert refused.startswith("500 ")
+    assert "objects.sqlite cannot be written" in refused
+    assert "see to the disk (is it full?)" in refused
+    assert later == "500", "a reader might see what will not be there after a restart"
+    assert len(answered) > 3
+    async with opened() as server:
+        api = client(server, server.transport())
+        assert set(answered) - set(await api.names(CONFIG_MAP)) == set()
+        assert (await api.create(CONFIG_MAP, {"metadata": {"name": "after"}})).status == 201
+
+
 async def _write_until_killed(directory: Path, answers: int) -> set[str]:
     import asyncio
 

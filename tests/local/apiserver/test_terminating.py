@@ -79,7 +79,7 @@ async def test_a_crd_whose_schema_is_not_structural_is_invalid(api, crd):
     wrong["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {"properties": {}}
     told = await api.create(CUSTOM_RESOURCE_DEFINITION, wrong, None)
     assert told.status == 422
-    assert told.body["details"]["causes"][0]["field"].startswith("spec.versions[0].schema.openAPIV3Schema")
+    assert told.body["details"]["causes"][0]["field"].startswith("spec.validation.openAPIV3Schema.properties[spec]")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_cluster_scoped_kind():
         (("spec", "versions"), [], "spec.versions: Required value"),
         (("spec", "versions"), "v1", "spec.versions: Invalid value: must be a list"),
         (("spec", "versions", 0, "storage"), False, "must have exactly one version marked as storage version"),
-        (("spec", "versions", 0, "schema"), {}, "spec.versions[0].schema: Required value"),
+        (("spec", "versions", 0, "schema"), {}, "spec.versions[0].schema.openAPIV3Schema: Required value"),
         (
             ("spec", "versions", 0, "schema", "openAPIV3Schema", "properties", "spec"),
             {},

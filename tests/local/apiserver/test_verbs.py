@@ -422,10 +422,10 @@ async def test_strategic_patches_of_custom_kinds_are_an_unsupported_media_type(a
 
 
 async def test_apply_creates_then_merges(api, widgets, widget):
-    options = {"content_type": APPLY_PATCH, "fieldManager": "me", "force": "true"}
-    first = await api.patch(widgets, "a", widget("a", size=2), **options)
+    options = {"content_type": APPLY_PATCH, "force": "true"}
+    first = await api.patch(widgets, "a", widget("a", size=2), **options, fieldManager="me")
     assert (first.status, first.body["spec"]) == (201, {"size": 2})
-    second = await api.patch(widgets, "a", widget("a", color="red"), **options)
+    second = await api.patch(widgets, "a", widget("a", color="red"), **options, fieldManager="other")
     assert (second.status, second.body["spec"]) == (200, {"size": 2, "color": "red"})
 
 
