@@ -1,0 +1,182 @@
+"""Merge: a partial Job spec laid over a whole one, as Kubernetes merges a strategic patch.
+
+In: a base and a patch, as trees. Out: a new tree; neither is touched. Maps merge key by key; a null takes a key away;
+a list is replaced, unless `MERGE_KEYS` names the fields by which its items are told apart: then items that are in
+both merge, and new ones go to the end. `$patch: delete` takes an item (or empties a map), `$patch: replace` puts the
+patch's in place of all there was. What is written counts, and nothing else: 0 and false are values, what is left out
+changes nothing. Sources: the tables of Volcano's JobFlow design for Job, pod and container; Kubernetes' strategic
+merge for the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Tree = dict[str, Any]
+
+DIRECTIVE = "$patch"
+REPLACE, DELETE, MERGE = "replace", "delete", "merge"
+
+_POD = "tasks.template.spec"
+_CONTAINERS = tuple(f"{_POD}.{kind}" for kind in ("containers", "initContainers", "ephemeralContainers"))
+
+# Where a list is, below the spec of a Job; and what tells its items apart. All other lists are replaced.
+MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "tasks": ("name",),
+    "volumes": ("mountPath",),
+    f"{_POD}.volumes": ("name",),
+    f"{_POD}.tolerations": ("key", "effect"),
+    f"{_POD}.hostAliases": ("ip",),
+    f"{_POD}.imagePullSecrets": ("name",),
+    f"{_POD}.topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    f"{_POD}.schedulingGates": ("name",),
+    f"{_POD}.resourceClaims": ("name",),
+    **{
+        f"{containers}{below}": keys
+        for containers in _CONTAINERS
+        for below, keys in {
+            "": ("name",),
+            ".env": ("name",),
+            ".ports": ("containerPort", "protocol"),
+            ".volumeMounts": ("mountPath",),
+            ".volumeDevices": ("devicePath",),
+            ".resources.claims": ("name",),
+        }.items()
+    },
+}
+# Keys that an item need not have: left out, they mean this.
+OPTIONAL: Mapping[str, Any] = {"protocol": "TCP", "effect": "", "key": ""}
+QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([eE][0-9]+|m|k|[MGTPE]i?|Ki)?")
+# Lists whose items are found without a key where there is nothing to choose between.
+ONLY_ONE = ("tasks",)
+
+
+class MergeProblem(ValueError):
+    """The patch cannot be laid over the base; `path` is the place in the patch."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+def merge_spec(base: Mapping[str, Any], patch: Mapping[str, Any]) -> Tree:
+    """The Job spec `base` with `patch` laid over it. Raises MergeProblem."""
+    return _maps(base, patch, "", "")
+
+
+def _maps(base: Mapping[str, Any], patch: Mapping[str, Any], place: str, path: str) -> Tree:
+    merged: Tree = {}
+    match patch.get(DIRECTIVE, MERGE):
+        case "merge":
+            merged = _copied(base)
+        case "replace":
+            pass
+        case "delete":
+            return {}
+        case other:
+            raise MergeProblem(_below(path, DIRECTIVE), f"{other!r} is not one of {REPLACE}, {DELETE}, {MERGE}")
+    for key, value in patch.items():
+        if key == DIRECTIVE:
+            continue
+        if value is None:
+            merged.pop(key, None)
+        else:
+            below = f"{place}.{key}" if place else key
+            merged[key] = _values(merged.get(key), value, below, _below(path, key))
+    return merged
+
+
+def _values(base: Any, patch: Any, place: str, path: str) -> Any:
+    if base is not None and _kind(base) != _kind(patch) and not (_is_quantity(base) and _is_quantity(patch)):
+        raise MergeProblem(path, f"must be {_kind(base)}, as in the template, and is {_kind(patch)}")
+    if isinstance(patch, Mapping):
+        return _maps(base or {}, patch, place, path)
+    if isinstance(patch, list):
+        keys = MERGE_KEYS.get(place)
+        return _plain(patch) if keys is None else _lists(base or [], patch, keys, place, path)
+    return patch
+
+
+def _lists(base: Sequence[Any], patch: Sequence[Any], keys: tuple[str, ...], place: str, path: str) -> list[Any]:
+    """Items that both have merge in their place; those that only the patch has go to the end."""
+    if any(isinstance(item, Mapping) and item.get(DIRECTIVE) == REPLACE and len(item) == 1 for item in patch):
+        base, patch = [], [item for item in patch if item != {DIRECTIVE: REPLACE}]
+    merged = [_copied(item) for item in base]
+    identities = [_identity(item, keys) or _unnamed(place, index) for index, item in enumerate(merged)]
+    said: set[tuple[Any, ...]] = set()
+    for index, item in enumerate(patch):
+        here = f"{path}[{index}]"
+        if not isinstance(item, Mapping):
+            raise MergeProblem(here, f"must be a mapping, and is {_kind(item)}")
+        identity = _identity(item, keys) or (identities[0] if place in ONLY_ONE and len(base) == 1 else None)
+        if identity is None:
+            raise MergeProblem(here, f"{' and '.join(keys)} must say which item is meant")
+        if identity in said:
+            raise MergeProblem(here, f"{_named(identity, keys)} is there twice")
+        said.add(identity)
+        found = identities.index(identity) if identity in identities else None
+        if item.get(DIRECTIVE) == DELETE:
+            if found is not None:
+                merged[found] = None
+        elif found is None:
+            merged.append(_maps({}, item, place, here))
+            identities.append(identity)
+        else:
+            merged[found] = _maps(merged[found] or {}, item, place, here)
+    return [item for item in merged if item is not None]
+
+
+def _identity(item: Any, keys: tuple[str, ...]) -> tuple[Any, ...] | None:
+    """What tells the item apart; None where it does not say it."""
+    if not isinstance(item, Mapping):
+        return None
+    values = tuple(item.get(key, OPTIONAL.get(key)) for key in keys)
+    return None if None in values or not any(key in item for key in keys) else values
+
+
+def _unnamed(place: str, index: int) -> tuple[Any, ...] | None:
+    """What Volcano calls a task without a name."""
+    return (f"default{index}",) if place == "tasks" else None
+
+
+def _is_quantity(value: Any) -> bool:
+    """A number, or a text such as 500m: Kubernetes takes either for amounts and ports."""
+    return _kind(value) == "a number" or (isinstance(value, str) and QUANTITY.fullmatch(value) is not None)
+
+
+def _named(identity: tuple[Any, ...], keys: tuple[str, ...]) -> str:
+    return " and ".join(f"{key} {value}" for key, value in zip(keys, identity, strict=True))
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(below) for key, below in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    """A value that is set as a whole: no null and no directive stays in it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(below) for key, below in value.items() if below is not None and key != DIRECTIVE}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case Mapping():
+            return "a mapping"
+        case list():
+            return "a list"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case _:
+            return "a string"
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
