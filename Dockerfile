@@ -1,10 +1,11 @@
 # Two stages: a wheel and its dependencies are built with tools, and run without them, as nobody in particular.
+# tests/cluster/test_wheel.py does the same without Docker, and runs a flow with it.
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY jobflow ./jobflow
 RUN python -m venv /opt/jobflow \
-    && /opt/jobflow/bin/pip install --no-cache-dir -c constraints.txt ".[fast]"
+    && /opt/jobflow/bin/pip install --no-cache-dir -c constraints.txt "."
 
 FROM python:3.12-slim
 COPY --from=build /opt/jobflow /opt/jobflow

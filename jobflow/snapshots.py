@@ -6,16 +6,24 @@ compiled once per (uid, generation); memory goes when its flow does.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from jobflow.act.memory import FlowMemory
+from jobflow.api.fields import Path
 from jobflow.api.objects import FlowView
-from jobflow.api.resources import Key
-from jobflow.api.status import Reason
+from jobflow.api.probes import Answer, PodView, Question
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, VOLCANO_JOB, Key
+from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.cache.cache import Cache
 from jobflow.clock import Clock
 from jobflow.reconcile.graph import compile_flow
-from jobflow.reconcile.snapshot import Flow, Snapshot
+from jobflow.reconcile.pause import uses
+from jobflow.reconcile.snapshot import Flow, ForeignWrite, Snapshot
+from jobflow.reconcile.stored import stored
+
+Answers = Callable[[Key], Mapping[Question, Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,13 @@ class Behind:
     """The cache has not seen our own last writes; it has at the latest in `seconds`, or never will."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The flow, or its children, may not be seen any more: what the cache has of them gets older and older."""
+
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +63,21 @@ class Taken:
 class Snapshots:
     """Builds snapshots from the cache."""
 
-    def __init__(self, cache: Cache, clock: Clock) -> None:
+    def __init__(self, cache: Cache, clock: Clock, answers: Answers = lambda key: {}) -> None:
+        """`answers` is asked what the probes of a flow have found."""
         self._cache = cache
         self._clock = clock
+        self._answers = answers
+        self._started = clock.now()
         self._memories: dict[Key, FlowMemory] = {}
 
     def __len__(self) -> int:
         return len(self._memories)
 
-    def take(self, key: Key) -> Taken | Absent | Behind | Unreadable:
+    def take(self, key: Key) -> Taken | Absent | Behind | Unseen | Unreadable:
         """What is known of the flow now."""
+        if hidden := self.hidden(key):
+            return Unseen(hidden)
         view = self._cache.flows.get((key.namespace, key.name))
         if view is None:
             self._forget(self._memories.pop(key, None))
@@ -68,20 +88,48 @@ class Snapshots:
         wait = self._cache.expectations.waiting(view.uid, view.resource_version, self._clock.monotonic())
         if wait is not None:
             return Behind(wait)
-        self._cache.children.settle(view.uid, view.status)
         memory = self._memory(key, view)
+        self._cache.children.settle(view.uid, self._committed(view, memory))
         self._drop_refusals_of_freed_names(view, memory)
         return Taken(self._freeze(view, memory), memory)
+
+    def paused(self) -> Counter[str]:
+        """How many flows are left alone now, by reason."""
+        return Counter(memory.pause.reason for memory in self._memories.values() if memory.pause is not None)
+
+    def hidden(self, key: Key) -> str:
+        """Why nothing should be concluded about a flow or a template: it, or its children, may not be seen."""
+        kind = JOB_FLOW if key.kind == JOB_FLOW.kind else JOB_TEMPLATE
+        return self._cache.unseen(kind, key.namespace) or self._cache.unseen(VOLCANO_JOB, key.namespace)
 
     def _memory(self, key: Key, view: FlowView) -> FlowMemory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != view.uid:
             self._forget(memory)
-            memory = FlowMemory(view.uid, compile_flow(view.name, view.spec), view.generation)
+            memory = FlowMemory(view.uid, compile_flow(view.name, view.spec), view.generation, foreign=view.foreign)
+            memory.uses, memory.lost = self._uses(view), view.lost
             self._memories[key] = memory
-        elif memory.generation != view.generation:
+        elif memory.generation != view.generation or (memory.lost and memory.lost != view.lost):
             memory.compiled, memory.generation = compile_flow(view.name, view.spec), view.generation
+            memory.uses, memory.lost = self._uses(view), view.lost
+        memory.saw_write(view.foreign, self._clock.now())
         return memory
+
+    def _uses(self, view: FlowView) -> tuple[tuple[Path, str], ...]:
+        return uses(view.spec, self._cache.installed.added(JOB_FLOW))
+
+    def _committed(self, view: FlowView, memory: FlowMemory) -> JobFlowStatus:
+        """What is committed: more than is stored, where the CRD has dropped what we wrote since."""
+        if memory.told is None or memory.told == view.status:
+            return view.status
+        added = self._cache.installed.added(JOB_FLOW)
+        return memory.told if stored(memory.told, added) == stored(view.status, added) else view.status
+
+    def _probed_pods(self, view: FlowView, memory: FlowMemory) -> dict[str, tuple[PodView, ...]]:
+        """By Job; nothing, and no work, for the flows that ask no pods."""
+        if not any(step.probed_tasks for step in memory.compiled.graph.steps):
+            return {}
+        return {child.uid: self._cache.pods.of_job(child.uid) for child in self._cache.children.of_flow(view.uid)}
 
     def _drop_refusals_of_freed_names(self, view: FlowView, memory: FlowMemory) -> None:
         """An earlier incarnation's child that was seen, and has gone since, keeps no step waiting any longer."""
@@ -100,6 +148,7 @@ class Snapshots:
             self._cache.expectations.forget(memory.uid)
 
     def _freeze(self, view: FlowView, memory: FlowMemory) -> Snapshot:
+        committed = self._committed(view, memory)
         flow = Flow(
             namespace=view.namespace,
             name=view.name,
@@ -108,10 +157,15 @@ class Snapshots:
             generation=view.generation,
             deleting=view.deleting,
             compiled=memory.compiled,
-            committed=view.status,
+            committed=committed,
+            stored=None if committed is view.status else view.status,
+            uses=memory.uses,
+            lost=view.lost,
         )
-        named = {step.template for step in memory.compiled.graph.steps}
-        found = ((name, self._cache.templates.get((view.namespace, name))) for name in named)
+        write = memory.foreign
+        since = view.wrote or self._started
+        named = memory.compiled.graph.templates
+        found = [(name, self._cache.templates.get((view.namespace, name))) for name in named]
         return Snapshot(
             flow=flow,
             now=self._clock.now(),
@@ -119,4 +173,10 @@ class Snapshots:
             children=self._cache.children.of_flow(view.uid),
             vanished=self._cache.children.vanished(view.uid),
             refusals=dict(memory.refusals),
+            answers=self._answers(Key(JOB_FLOW.kind, view.namespace, view.name)),
+            pods=self._probed_pods(view, memory),
+            pods_unseen=self._cache.unseen(POD, view.namespace),
+            templates_unseen=self._cache.unseen(JOB_TEMPLATE, view.namespace),
+            missing=self._cache.installed.missing(JOB_FLOW),
+            foreign=None if write is None else ForeignWrite(write.manager, write.at, since, memory.noticed),
         )

@@ -69,6 +69,15 @@ class _Named(msgspec.Struct):
 
 async def create_child(client: Client, flow: Flow, wanted: CreateChild) -> Created | Refused:
     """Create one child, or find it already there. Raises ApiError where the try says nothing about the child."""
+    try:
+        return await _create(client, flow, wanted)
+    except Unauthorized:
+        raise
+    except Forbidden as error:  # to create it, or to look at what has its name
+        return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")
+
+
+async def _create(client: Client, flow: Flow, wanted: CreateChild) -> Created | Refused:
     if wanted.verify:
         await _still_as_seen(client, flow)
     try:
@@ -85,17 +94,18 @@ async def create_child(client: Client, flow: Flow, wanted: CreateChild) -> Creat
         if error.status != INTERNAL_ERROR:
             raise
         return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")
-    except Unauthorized:
-        raise
-    except (Forbidden, NotFound) as error:
+    except NotFound as error:
         return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")
 
 
 async def delete_child(client: Client, flow: Flow, wanted: DeleteChild) -> bool:
-    """Delete one child; False where it was gone already or another has its name now."""
+    """Delete one child; False where it was gone already. Raises Conflict where another has its name now.
+
+    Either answer is believed only once the watch confirms it: until then the key is looked at again.
+    """
     try:
         await client.delete(VOLCANO_JOB, flow.namespace, wanted.name, uid=wanted.uid)
-    except (NotFound, Conflict):
+    except NotFound:
         return False
     return True
 

@@ -3,14 +3,14 @@
 In: the snapshot's flow, its plan, what is remembered of the flow. Out: an Outcome. A pass that created children
 does not write the status: the watch brings them back, and the pass after that writes what is then seen, so that
 the status tells of children that exist and costs one write a level. A call that failed keeps back neither the other
-calls nor the status: one step's trouble must not hide what became of another. Should the watch never bring a child
-(it was deleted while the watch was broken) the flow is looked at again after a while.
+calls nor the status: one step's trouble must not hide what became of another. Should the watch never bring a child,
+or the end of one, (the watch was broken, or an answer was wrong) the flow is looked at again after a while.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,11 +20,13 @@ from jobflow.act.outcome import Again, Done, Outcome
 from jobflow.act.status import write_status
 from jobflow.api.metadata import ObjectMeta, ObjectReference
 from jobflow.api.resources import JOB_FLOW
-from jobflow.api.status import JobFlowStatus
+from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.cache.expectations import GIVE_UP_SECONDS, Expectations
+from jobflow.cache.installed import Installed
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.events import EventRecorder
+from jobflow.reconcile.events import NORMAL, WARNING
 from jobflow.reconcile.plan import CreateChild, DeleteChild, EmitEvent, Plan
 from jobflow.reconcile.snapshot import Flow
 
@@ -49,9 +51,13 @@ class FlowActor:
     clock: Clock
     recorder: EventRecorder
     expectations: Expectations
+    installed: Installed = field(default_factory=Installed)
 
     async def execute(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
         """Make it so. Raises ApiError where a call failed that says nothing about the plan."""
+        self._tell_pause(flow, plan, memory)
+        if plan.pause is not None:
+            return Done(self._seconds_until(plan))
         children, failure = await self._creates_and_deletes(flow, plan, memory)
         if children:
             self._tell_created(flow, [child.name for child in children if not child.found])
@@ -59,23 +65,26 @@ class FlowActor:
         elif plan.creates and failure is None:
             outcome = Again()
         else:
-            outcome = await self._tell(flow, plan, memory)
+            told = await self._tell(flow, plan, memory)
+            outcome = Done(_earliest(GIVE_UP_SECONDS, told.again_in)) if plan.deletes else told
         if failure is not None:
             raise failure
         return outcome
 
-    async def _tell(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Outcome:
+    async def _tell(self, flow: Flow, plan: Plan, memory: FlowMemory) -> Done:
         """Write the status, now or when its time has come; then the events."""
         if plan.status is None:
             memory.unwritten_since = None
+            if plan.unstored is not None:
+                memory.told = plan.unstored
+                self._emit_all(flow, plan)
             return Done(self._seconds_until(plan))
         wait = self._wait_for_company(plan, memory)
         if wait > 0:
             return Done(_earliest(wait, self._seconds_until(plan)))
-        await self._write(flow, plan.status)
+        await self._write(flow, plan.status, memory)
         memory.unwritten_since = None
-        for event in plan.events:
-            self._emit(flow, event)
+        self._emit_all(flow, plan)
         return Done(self._seconds_until(plan))
 
     async def _creates_and_deletes(
@@ -102,14 +111,18 @@ class FlowActor:
                 return None
 
     async def _delete(self, flow: Flow, wanted: DeleteChild) -> None:
-        if await delete_child(self.client, flow, wanted):
-            self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())
-            log.info("child deleted", job=wanted.name, because=wanted.reason)
+        deleted = await delete_child(self.client, flow, wanted)
+        self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())
+        log.info("child deleted" if deleted else "child was gone", job=wanted.name, because=wanted.reason)
 
-    async def _write(self, flow: Flow, status: JobFlowStatus) -> None:
+    async def _write(self, flow: Flow, status: JobFlowStatus, memory: FlowMemory) -> None:
         identity = ObjectMeta(flow.name, flow.namespace, flow.uid, flow.resource_version)
-        version = await write_status(self.client, JOB_FLOW, identity, status)
-        self.expectations.wrote_status(flow.uid, version, self.clock.monotonic())
+        written = await write_status(self.client, JOB_FLOW, identity, status)
+        self.expectations.wrote_status(flow.uid, written.resource_version, self.clock.monotonic())
+        lost = self.installed.saw_answer(JOB_FLOW, status, written.status)
+        memory.told = status if lost else None
+        if lost and (said := self.installed.mention(JOB_FLOW)):
+            self._emit(flow, EmitEvent(WARNING, Reason.CRD_OUTDATED, said))
         log.info("status written", phase=status.state.phase, progress=status.progress, reason=status.state.reason)
 
     def _wait_for_company(self, plan: Plan, memory: FlowMemory) -> float:
@@ -122,6 +135,20 @@ class FlowActor:
         if plan.wake_at is None:
             return None
         return max((plan.wake_at - self.clock.now()).total_seconds(), 0.0)
+
+    def _tell_pause(self, flow: Flow, plan: Plan, memory: FlowMemory) -> None:
+        before, memory.pause = memory.pause, plan.pause
+        if plan.pause is None:
+            if before is not None:
+                log.info("flow goes on", was=before.reason)
+                self._emit(flow, EmitEvent(NORMAL, "Resumed", "this flow is looked after again"))
+        elif before is None or (before.reason, before.message) != (plan.pause.reason, plan.pause.message):
+            log.warning("flow paused", reason=plan.pause.reason, message=plan.pause.message)
+            self._emit(flow, EmitEvent(WARNING, plan.pause.reason, plan.pause.message))
+
+    def _emit_all(self, flow: Flow, plan: Plan) -> None:
+        for event in plan.events:
+            self._emit(flow, event)
 
     def _tell_created(self, flow: Flow, created: list[str]) -> None:
         if not created:

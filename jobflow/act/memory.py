@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from jobflow.api.status import Reason
+from jobflow.api.fields import Path
+from jobflow.api.objects import StatusWrite
+from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.reconcile.graph import Compiled
+from jobflow.reconcile.pause import Pause
 from jobflow.reconcile.snapshot import Refusal
 
 FIRST_RETRY_SECONDS = 1.0
@@ -28,6 +31,12 @@ class FlowMemory:
     tries: dict[str, int] = field(default_factory=dict)  # refused creates by child name
     holders: set[str] = field(default_factory=set)  # names that an earlier incarnation's child was seen to hold
     unwritten_since: float | None = None  # monotonic seconds since which a changed status waits for company
+    uses: tuple[tuple[Path, str], ...] = ()  # fields of the spec that upstream does not have, and where
+    lost: tuple[str, ...] = ()  # fields that were gone from the spec when it was compiled
+    told: JobFlowStatus | None = None  # the whole of the last status, where the installed CRD keeps only a part of it
+    pause: Pause | None = None  # why the flow is left alone, as users were told
+    foreign: StatusWrite | None = None  # the newest write of another controller that was seen
+    noticed: datetime | None = None  # when it was seen to come; None where it was there at the first look
 
     def refused(self, name: str, basis: str, reason: Reason, message: str, final: bool, now: datetime) -> None:
         """The create of child `name` was refused; the next try waits twice as long as the last."""
@@ -35,6 +44,11 @@ class FlowMemory:
         self.tries[name] = tries + 1
         seconds = min(FIRST_RETRY_SECONDS * 2.0 ** min(tries, 10), LAST_RETRY_SECONDS)
         self.refusals[name] = Refusal(reason, message, final, now + timedelta(seconds=seconds), basis)
+
+    def saw_write(self, foreign: StatusWrite | None, now: datetime) -> None:
+        """The flow's status has this as the last write of another controller."""
+        if foreign is not None and (self.foreign is None or foreign.at > self.foreign.at):
+            self.foreign, self.noticed = foreign, now
 
     def accepted(self, name: str) -> None:
         """Nothing keeps the child from being created any more: it exists, or its name is free."""

@@ -1,10 +1,13 @@
 """Status: write it once, and only when it differs.
 
-In: the flow as the plan saw it and the status it should have. Out: the new resourceVersion. The write carries the
-snapshot's version: where somebody wrote first it is a Conflict, and the plan is made anew from what is there then.
+In: the flow as the plan saw it and the status it should have. Out: the new resourceVersion, and the status as it is
+stored now: less than was sent where the installed CRD lacks fields of ours. The write carries the snapshot's version:
+where somebody wrote first it is a Conflict, and the plan is made anew from what is there then.
 """
 
 from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,14 +20,28 @@ from jobflow.kube.client import Client
 ACCESS = tuple(Rule(resource, ("update",), "status") for resource in (JOB_FLOW, JOB_TEMPLATE))
 
 
-class _Written(msgspec.Struct):
+S = TypeVar("S", JobFlowStatus, JobTemplateStatus)
+
+
+class _Answer(msgspec.Struct):
     metadata: ObjectMeta
+    status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-async def write_status(
-    client: Client, resource: Resource, identity: ObjectMeta, status: JobFlowStatus | JobTemplateStatus
-) -> str:
+class Written(NamedTuple, Generic[S]):
+    """What the API server made of it."""
+
+    resource_version: str
+    status: S
+
+
+async def write_status(client: Client, resource: Resource, identity: ObjectMeta, status: S) -> Written[S]:
     """Write the whole status of the object that `identity` (name, namespace, uid, resourceVersion) names."""
     body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": identity, "status": status}
     answer = await client.replace(resource, identity.namespace, identity.name, body, subresource="status")
-    return msgspec.json.decode(answer, type=_Written).metadata.resourceVersion
+    told = msgspec.json.decode(answer, type=_Answer)
+    try:
+        stored = msgspec.json.decode(told.status, type=type(status))
+    except msgspec.ValidationError:  # somebody's webhook has put in what is not ours to read: it is no evidence
+        stored = status
+    return Written(told.metadata.resourceVersion, stored)

@@ -65,6 +65,7 @@ class ChildView(Struct, frozen=True, gc=False, kw_only=True):
     changed: datetime | None = None  # when the workload last changed its status
     running_duration: str | None = None  # a Go duration
     restarts: int = 0
+    tasks: tuple[tuple[str, int], ...] = ()  # name and replicas
     pods: int = 0  # pods the attempt should have
     failed_pods: int = 0
     task_counts: dict[str, dict[str, int]] = field(default_factory=dict)  # task -> pod phase -> pods

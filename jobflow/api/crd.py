@@ -1,7 +1,7 @@
 """CustomResourceDefinitions, generated from the models.
 
 In: the spec models and the status Structs. Out: the CRDs that `manifests/` ships (JobFlow, JobTemplate) and
-those by which the embedded API server stands in for a cluster with Volcano (Job, Queue, PodGroup, Command). A
+those by which the embedded API server stands in for a cluster with Volcano (Job, CronJob, Queue, PodGroup, Command). A
 field is in a CRD when it works; until then the API server refuses it. Names, limits and defaults that
 upstream's CRDs have are kept, so that an object stored under either is valid under the other.
 """
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobflow.api import resources
+from jobflow.api.cron_job import CronJobSpec, CronJobStatus
 from jobflow.api.jobflow import JobFlowSpec
 from jobflow.api.policies import EVENT_ALIASES
 from jobflow.api.resources import Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
-from jobflow.api.structural import of_model, of_struct
+from jobflow.api.structural import of_model, of_struct, partial
 from jobflow.api.volcano import JobSpec
 from jobflow.api.volcano_objects import (
     CommandFields,
@@ -86,6 +87,13 @@ JOB_COLUMNS = (
     VOLCANO_AGE,
     QUEUE_COLUMN,
 )
+CRON_JOB_COLUMNS = (
+    Column("SCHEDULE", "string", ".spec.schedule"),
+    Column("SUSPEND", "boolean", ".spec.suspend"),
+    Column("LAST SCHEDULE", "date", ".status.lastScheduleTime"),
+    VOLCANO_AGE,
+    Column("TIMEZONE", "string", ".spec.timeZone", WIDE),
+)
 POD_GROUP_COLUMNS = (
     Column("STATUS", "string", ".status.phase"),
     Column("minMember", "integer", ".spec.minMember"),
@@ -98,7 +106,10 @@ POD_GROUP_COLUMNS = (
 def job_flow_crd() -> Schema:
     """The CRD of JobFlow."""
     spec = of_model(JobFlowSpec)
-    spec["properties"]["flows"]["x-kubernetes-validations"] = [FROZEN_FLOWS]
+    flows = spec["properties"]["flows"]
+    flows["x-kubernetes-validations"] = [FROZEN_FLOWS]
+    patch = flows["items"]["properties"]["patch"]["properties"]
+    patch["jobSpec"] = {"description": patch["jobSpec"]["description"], **partial(of_model(JobSpec))}
     described = "A JobFlow runs a directed acyclic graph of Volcano Jobs, one for each step."
     schema = _object(described, spec=spec, status=of_struct(JobFlowStatus))
     return _crd(resources.JOB_FLOW, ("jf",), schema, JOB_FLOW_COLUMNS, annotations=KEPT_BY_HELM)
@@ -119,6 +130,16 @@ def volcano_job_crd() -> Schema:
         status=of_model(JobStatus),
     )
     return _crd(resources.VOLCANO_JOB, ("vcjob", "vj"), schema, JOB_COLUMNS)
+
+
+def cron_job_crd() -> Schema:
+    """The CRD of Volcano's CronJob."""
+    schema = _object(
+        "A CronJob makes a Volcano Job at each time of a schedule.",
+        spec=_without_aliases(of_model(CronJobSpec)),
+        status=of_model(CronJobStatus),
+    )
+    return _crd(resources.CRON_JOB, ("cronvcjob", "cronvj"), schema, CRON_JOB_COLUMNS)
 
 
 def queue_crd() -> Schema:
@@ -154,7 +175,7 @@ def product_crds() -> list[Schema]:
 
 def volcano_crds() -> list[Schema]:
     """The CRDs that Volcano brings to a cluster, for the embedded API server."""
-    return [volcano_job_crd(), queue_crd(), pod_group_crd(), command_crd()]
+    return [volcano_job_crd(), cron_job_crd(), queue_crd(), pod_group_crd(), command_crd()]
 
 
 def _object(description: str, **fields: Schema) -> Schema:

@@ -8,9 +8,12 @@ and ignored. Rules that span fields (cycles, unknown targets) are in `validate.p
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from jobflow.api.probe_spec import ProbeSpec, probes_of
+from jobflow.api.probes import Probes, WaitFor
 
 
 class SpecModel(BaseModel):
@@ -33,17 +36,75 @@ class DependsOn(SpecModel):
         list[str],
         Field(description="Names of the steps that must have completed before this one starts."),
     ] = []
+    wait_for: Annotated[
+        WaitFor | None,
+        Field(
+            alias="waitFor",
+            description="What is waited for of the targets: that they have Completed, or that they are Running (or "
+            "have completed). Default Completed; Running where there is one target and a probe that only holds while "
+            "it runs.",
+        ),
+    ] = None
+    probe: Annotated[
+        ProbeSpec | None,
+        Field(description="What must answer as well, at the same moment, before this step starts."),
+    ] = None
+
+
+class TemplateRef(SpecModel):
+    """The JobTemplate that a step runs, where it is not the one of the step's own name."""
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=253, description="Name of a JobTemplate in the flow's namespace."),
+    ]
+
+
+class PatchMetadata(SpecModel):
+    """What the Job gets beside the labels and annotations that tell whose it is."""
+
+    labels: Annotated[dict[str, str] | None, Field(description="More labels of the Job.")] = None
+    annotations: Annotated[dict[str, str] | None, Field(description="More annotations of the Job.")] = None
+
+
+PARTIAL_JOB_SPEC = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class Patch(SpecModel):
+    """What is different in this step's Job from its template: a part of a Job's spec, which is merged into it."""
+
+    spec: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="A part of a Volcano Job's spec. Tasks, containers and variables merge by their names.",
+            json_schema_extra=PARTIAL_JOB_SPEC,
+        ),
+    ] = None
+    job_spec: Annotated[
+        dict[str, Any] | None,
+        Field(
+            alias="jobSpec",
+            description="The same in Volcano's spelling; of fixed types, so without $patch and null.",
+            json_schema_extra=PARTIAL_JOB_SPEC,
+        ),
+    ] = None
+    metadata: Annotated[PatchMetadata | None, Field(description="More labels and annotations of the Job.")] = None
+
+    @property
+    def partial(self) -> tuple[str, dict[str, Any]]:
+        """The field that is used, and what it says."""
+        return ("jobSpec", self.job_spec) if self.job_spec is not None else ("spec", self.spec or {})
 
 
 class FlowStep(SpecModel):
-    """One step of a flow: the JobTemplate it runs and what it waits for."""
+    """One step of a flow: the JobTemplate it runs, what is different in it, and what it waits for."""
 
     name: Annotated[
         str,
         Field(
             min_length=1,
             description="Name of the step, unique in the flow, and of the JobTemplate in the same namespace that it "
-            "runs.",
+            "runs, unless templateRef names another.",
         ),
     ]
     depends_on: Annotated[
@@ -51,10 +112,39 @@ class FlowStep(SpecModel):
         Field(alias="dependsOn", description="What this step waits for; without it the step starts at once."),
     ] = None
 
+    template_ref: Annotated[
+        TemplateRef | None,
+        Field(alias="templateRef", description="The JobTemplate to run, where it is not that of the step's name."),
+    ] = None
+    patch: Annotated[Patch | None, Field(description="What is different in this step's Job from its template.")] = None
+
+    @property
+    def template(self) -> str:
+        """The JobTemplate it runs."""
+        return self.template_ref.name if self.template_ref else self.name
+
+    @property
+    def extended(self) -> bool:
+        """It uses more than Volcano's own controller knows, so that its pods may be told where they are."""
+        return bool(self.template_ref or self.patch or (self.depends_on and self.depends_on.wait_for))
+
     @property
     def targets(self) -> tuple[str, ...]:
         """The steps it waits for, each once, in the order written."""
         return tuple(dict.fromkeys(self.depends_on.targets)) if self.depends_on else ()
+
+    @property
+    def probes(self) -> Probes | None:
+        """What has to answer before it starts."""
+        return probes_of(self.depends_on.probe) if self.depends_on and self.depends_on.probe else None
+
+    @property
+    def waits_for(self) -> WaitFor:
+        """Which state of its targets it waits for: as written, else as its probes need it."""
+        if self.depends_on and self.depends_on.wait_for:
+            return self.depends_on.wait_for
+        probes = self.probes
+        return WaitFor.RUNNING if probes and probes.while_it_runs and len(self.targets) == 1 else WaitFor.COMPLETED
 
 
 class JobFlowSpec(SpecModel):

@@ -17,6 +17,7 @@ STEP_NAME = "jobflow.volcano.sh/flow"
 ITEM = "jobflow.volcano.sh/item"
 ATTEMPT = "jobflow.volcano.sh/attempt"
 TEMPLATE_GENERATION = "jobflow.volcano.sh/template-generation"
+PROBED = "jobflow.volcano.sh/probed"  # on pods whose task a later step asks over the network
 OWNED_TTL = "jobflow.volcano.sh/ttl-seconds-after-finished"
 
 FIELD_MANAGER = "jobflow"

@@ -6,21 +6,49 @@ parsed once per (uid, generation), while each write of a status brings the objec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
+from jobflow.api import claims
 from jobflow.api.metadata import ObjectMeta
+from jobflow.api.names import FIELD_MANAGER
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
+from jobflow.api.upstream import added
 
 EMPTY = Raw(b"{}")
+
+
+class ManagedFields(Struct, frozen=True, gc=False):
+    """Who wrote which fields of the object, and when last."""
+
+    manager: str = ""
+    subresource: str = ""
+    time: datetime | None = None
+    fieldsV1: Raw = EMPTY
+
+
+class ManagedMeta(ObjectMeta, frozen=True, gc=False):
+    """Metadata, with who wrote what."""
+
+    managedFields: tuple[ManagedFields, ...] = ()
+
+
+class StatusWrite(NamedTuple):
+    """The last write of a flow's status by a controller that is not jobflow, by the API server's clock."""
+
+    manager: str
+    at: datetime
 
 
 class FlowObject(Struct, frozen=True, gc=False):
     """A JobFlow on the wire."""
 
-    metadata: ObjectMeta
+    metadata: ManagedMeta
     spec: Raw = EMPTY
     status: Raw = EMPTY
 
@@ -29,7 +57,8 @@ class FlowView(Struct, frozen=True, gc=False, kw_only=True):
     """A JobFlow as the cache keeps it.
 
     `status_problem` says why the stored status could not be read; such a flow is left alone, because what it has
-    already run is not known.
+    already run is not known. `wrote` is when we last wrote the status, `foreign` when another controller did; None
+    where the API server has no evidence of it. `lost` are fields that were written into the spec and are gone from it.
     """
 
     namespace: str
@@ -42,18 +71,21 @@ class FlowView(Struct, frozen=True, gc=False, kw_only=True):
     spec: bytes
     status: JobFlowStatus
     status_problem: str = ""
+    wrote: datetime | None = None
+    foreign: StatusWrite | None = None
+    lost: tuple[str, ...] = ()
 
 
 class TemplateObject(Struct, frozen=True, gc=False):
     """A JobTemplate on the wire."""
 
-    metadata: ObjectMeta
+    metadata: ManagedMeta
     spec: Raw = EMPTY
     status: JobTemplateStatus = JobTemplateStatus()
 
 
 class TemplateView(Struct, frozen=True, gc=False, kw_only=True):
-    """A JobTemplate as the cache keeps it."""
+    """A JobTemplate as the cache keeps it. `lost` are fields that were written into the spec and are gone from it."""
 
     namespace: str
     name: str
@@ -62,6 +94,7 @@ class TemplateView(Struct, frozen=True, gc=False, kw_only=True):
     generation: int
     spec: bytes
     status: JobTemplateStatus
+    lost: tuple[str, ...] = ()
 
 
 def flow_view(flow: FlowObject) -> FlowView:
@@ -72,6 +105,9 @@ def flow_view(flow: FlowObject) -> FlowView:
         status = msgspec.json.decode(flow.status, type=JobFlowStatus)
     except msgspec.MsgspecError as error:
         status, problem = JobFlowStatus(), f"status cannot be read: {error}"
+    writers = [entry for entry in meta.managedFields if entry.subresource == "status"]
+    ours = [entry for entry in writers if entry.manager == FIELD_MANAGER]
+    theirs = [entry for entry in writers if entry.manager != FIELD_MANAGER]
     return FlowView(
         namespace=meta.namespace,
         name=meta.name,
@@ -83,7 +119,15 @@ def flow_view(flow: FlowObject) -> FlowView:
         spec=bytes(flow.spec),
         status=status,
         status_problem=problem,
+        wrote=max((entry.time for entry in ours if entry.time), default=None),
+        foreign=_latest(theirs),
+        lost=_lost(meta, flow.spec, JOB_FLOW),
     )
+
+
+def _latest(entries: Sequence[ManagedFields]) -> StatusWrite | None:
+    writes = [StatusWrite(entry.manager, entry.time) for entry in entries if entry.time is not None]
+    return max(writes, key=lambda write: write.at, default=None)
 
 
 def template_view(template: TemplateObject) -> TemplateView:
@@ -97,4 +141,10 @@ def template_view(template: TemplateObject) -> TemplateView:
         generation=meta.generation,
         spec=bytes(template.spec),
         status=template.status,
+        lost=_lost(meta, template.spec, JOB_TEMPLATE),
     )
+
+
+def _lost(meta: ManagedMeta, spec: bytes, kind: Resource) -> tuple[str, ...]:
+    records = [entry.fieldsV1 for entry in meta.managedFields if not entry.subresource]
+    return claims.lost(spec, records, added(kind))

@@ -52,6 +52,7 @@ class Key(NamedTuple):
 JOB_FLOW = Resource("flow.volcano.sh", "v1alpha1", "jobflows", "JobFlow")
 JOB_TEMPLATE = Resource("flow.volcano.sh", "v1alpha1", "jobtemplates", "JobTemplate")
 VOLCANO_JOB = Resource("batch.volcano.sh", "v1alpha1", "jobs", "Job")
+CRON_JOB = Resource("batch.volcano.sh", "v1alpha1", "cronjobs", "CronJob")
 POD_GROUP = Resource("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup")
 QUEUE = Resource("scheduling.volcano.sh", "v1beta1", "queues", "Queue", namespaced=False)
 COMMAND = Resource("bus.volcano.sh", "v1alpha1", "commands", "Command")

@@ -63,6 +63,7 @@ class Reason(StrEnum):
 
     DEPENDENCY = "WaitingForDependencies"
     TEMPLATE_NOT_FOUND = "TemplateNotFound"
+    TEMPLATE_UNREADABLE = "TemplateUnreadable"
     NAME_CONFLICT = "NameConflict"
     NAME_TOO_LONG = "NameTooLong"
     PREVIOUS_CHILD_TERMINATING = "PreviousChildTerminating"
@@ -75,7 +76,17 @@ class Reason(StrEnum):
     FLOW_FAILED = "FlowFailed"
     STEP_FAILED = "StepFailed"
     INVALID_SPEC = "InvalidSpec"
+    PATCH_INVALID = "PatchInvalid"
     CREATING = "Creating"
+    PROBE = "WaitingForProbe"  # no answer yet
+    PROBE_FAILING = "ProbeFailing"  # the last answer was not good
+    PROBE_FAILED = "ProbeFailed"
+    PROBE_TARGET_GONE = "ProbeTargetGone"
+    PROBE_NOT_MET = "ProbeNotMet"
+    PROBE_TASK_UNKNOWN = "ProbeTaskUnknown"
+    COUNTS_LOST = "CountsLost"
+    CRD_OUTDATED = "CRDOutdated"
+    FOREIGN_CONTROLLER = "ForeignController"
 
 
 class RunningHistory(Struct, frozen=True, gc=False, omit_defaults=True):

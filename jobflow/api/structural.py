@@ -117,3 +117,22 @@ def _alternatives(told: Any) -> tuple[Any, ...]:
     while isinstance(told, msgspec.inspect.Metadata):
         told = told.type
     return told.types if isinstance(told, msgspec.inspect.UnionType) else (told,)
+
+
+WHOLE_ONLY = ("required", "default", "minItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys")
+
+
+def partial(schema: Schema) -> Schema:
+    """The schema of a part of such an object: the same types and limits, and nothing that has to be there.
+
+    Without defaults, above all: the API server would write them into every patch, where they would overwrite what the
+    patch meant to leave alone.
+    """
+    result: Schema = {}
+    for key, value in schema.items():
+        if key in ("properties", "additionalProperties", "items") and isinstance(value, dict):
+            nested = key == "properties"
+            result[key] = {name: partial(below) for name, below in value.items()} if nested else partial(value)
+        elif key not in WHOLE_ONLY:
+            result[key] = value
+    return result

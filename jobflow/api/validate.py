@@ -22,6 +22,8 @@ from jobflow.api.names import (
     pod_suffix_length,
 )
 from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.validate_patch import patch_problems
+from jobflow.api.validate_probe import probe_problems
 from jobflow.api.validate_template import SERVICE_PLUGINS, task_name, template_problems, whole
 
 __all__ = [
@@ -52,6 +54,10 @@ def flow_problems(spec: JobFlowSpec, name: str = "") -> list[Problem]:
             problems.append(_duplicate(step.name, index, first))
     for index, step in enumerate(spec.flows):
         problems += _target_problems(index, step, positions)
+        problems += patch_problems(step, f"spec.flows[{index}]")
+        if step.depends_on and step.depends_on.probe:
+            path = f"spec.flows[{index}].dependsOn"
+            problems += probe_problems(step.depends_on.probe, step.depends_on.wait_for, len(step.targets), path)
     return problems + _cycle_problems(spec.flows, positions)
 
 

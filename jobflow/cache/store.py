@@ -54,8 +54,8 @@ class Store(Generic[K, T]):
         """Take an object as it is now."""
         key = self._key(obj)
         old = self._objects.get(key)
-        if old is not None and self._version(old) == self._version(obj):
-            return  # a replayed event, or a relist that found it unchanged
+        if old is not None and self._version(old) == self._version(obj) and old == obj:
+            return  # a replayed event, or a relist that found it unchanged; not where its CRD shows more or less of it
         self._objects[key] = obj
         self._on_change(old, obj)
 

@@ -1,13 +1,15 @@
 """Child: the Job that a step's template becomes.
 
-In: a flow, a node of its graph and the step's template. Out: the body to create. The template's spec is taken as it
-is, save `ttlSecondsAfterFinished`: Volcano would delete a finished Job before its result is committed, so the time
-is kept in an annotation and we delete the Job ourselves (`retain.py`); and aliases, which become the words that
-Volcano's API has. The template's own labels and annotations are not copied, as upstream.
+In: a flow, a node of its graph and the step's template. Out: the body to create. The template's spec is taken with
+the step's patch merged in, and otherwise as it is, save `ttlSecondsAfterFinished`: Volcano would delete a finished
+Job before its result is committed, so the time is kept in an annotation and we delete the Job ourselves
+(`retain.py`); and aliases, which become the words that Volcano's API has; and one label on pods that a later step's
+probes ask. The template's own labels and annotations are not copied, as upstream.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,7 +20,19 @@ from jobflow.api.objects import TemplateView
 from jobflow.api.policies import canonical_job_spec
 from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
 from jobflow.api.validate_template import task_name, whole
+from jobflow.reconcile.environment import tell
+from jobflow.reconcile.graph import Step
+from jobflow.reconcile.patch import patched
 from jobflow.reconcile.snapshot import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A child in the making: its place in the graph, its name and its spec."""
+
+    node: Node
+    name: str
+    spec: dict[str, Any]
 
 
 def child_basis(flow: Flow, template: TemplateView) -> str:
@@ -36,23 +50,32 @@ def child_name(flow: Flow, node: Node, spec: dict[str, Any]) -> str:
     return names.child_name(flow.name, node.step, node.item, node.attempt, suffix)
 
 
-def template_spec(template: TemplateView) -> dict[str, Any]:
-    """The template's spec, as a tree of its own that may be changed."""
-    return canonical_job_spec(msgspec.json.decode(template.spec))
+def child_spec(flow: Flow, step: Step, node: Node, template: TemplateView) -> dict[str, Any]:
+    """The spec of the step's Job, as a tree of its own. Raises PatchProblem."""
+    spec = msgspec.json.decode(template.spec)
+    if step.patch is not None:
+        spec = patched(spec, step.patch)
+    spec = canonical_job_spec(spec)
+    if step.extended:
+        tell(spec, flow.name, node)
+    _label_probed(spec, step.probed_tasks)
+    return spec
 
 
-def child_body(flow: Flow, node: Node, name: str, template: TemplateView) -> dict[str, Any]:
-    """The Job to create for `node`, called `name`."""
-    spec = template_spec(template)
+def child_body(flow: Flow, step: Step, child: Draft, template: TemplateView) -> dict[str, Any]:
+    """The Job to create for a node of `step`."""
+    node, name = child.node, child.name
+    spec = dict(child.spec)
     ttl = spec.pop("ttlSecondsAfterFinished", None)
+    more = step.patch.metadata if step.patch else None
     return {
         "apiVersion": VOLCANO_JOB.api_version,
         "kind": VOLCANO_JOB.kind,
         "metadata": {
             "name": name,
             "namespace": flow.namespace,
-            "labels": _labels(flow, node, template),
-            "annotations": _annotations(flow, node, template, ttl),
+            "labels": ((more and more.labels) or {}) | _labels(flow, node, template),
+            "annotations": ((more and more.annotations) or {}) | _annotations(flow, node, template, ttl),
             "ownerReferences": [
                 {
                     "apiVersion": JOB_FLOW.api_version,
@@ -66,6 +89,16 @@ def child_body(flow: Flow, node: Node, name: str, template: TemplateView) -> dic
         },
         "spec": spec,
     }
+
+
+def _label_probed(spec: dict[str, Any], tasks: frozenset[str]) -> None:
+    """A label on the pods that a later step asks over the network, so that one watch brings their addresses."""
+    for index, task in enumerate(spec.get("tasks") or ()):
+        if task_name(task, index) in tasks:
+            pod = task.get("template") or {}
+            metadata = pod.get("metadata") or {}
+            labels = (metadata.get("labels") or {}) | {names.PROBED: "true"}
+            task["template"] = pod | {"metadata": metadata | {"labels": labels}}
 
 
 def _labels(flow: Flow, node: Node, template: TemplateView) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """Events: what a change of status is worth telling in `kubectl describe`.
 
-In: the committed status and the one that is about to be. Out: Events with stable reasons, few of them: one
-for the flow's end, one for each failed step, one when a flow gets stuck on something a user can mend. Created is told
-by `act`, once for all children of a pass. They are emitted after the status is committed, so a pass that is
-repeated does not tell twice.
+In: the committed status and the one that is about to be. Out: Events with stable reasons, few of them: one for the
+flow's end, one for each failed step, two for the probes of a step, one when a flow gets stuck on something a user can
+mend. Created is told by `act`, once for all children of a pass. They are emitted after the status is committed, so a
+pass that is repeated does not tell twice.
 """
 
 from __future__ import annotations
 
-from jobflow.api.status import FlowPhase, JobFlowStatus, StepPhase
-from jobflow.reconcile.phase import TELLING
+from jobflow.api.status import FlowPhase, JobFlowStatus, Reason, StepPhase
+from jobflow.reconcile.phase import PROBING, TELLING
 from jobflow.reconcile.plan import EmitEvent
 
 NORMAL = "Normal"
@@ -18,7 +18,11 @@ WARNING = "Warning"
 
 def events(committed: JobFlowStatus, desired: JobFlowStatus) -> tuple[EmitEvent, ...]:
     """What is new in `desired`."""
-    return (*_step_events(committed, desired), *_flow_events(committed, desired))
+    return (
+        *_step_events(committed, desired),
+        *_probe_events(committed, desired),
+        *_flow_events(committed, desired),
+    )
 
 
 def _flow_events(committed: JobFlowStatus, desired: JobFlowStatus) -> list[EmitEvent]:
@@ -33,6 +37,19 @@ def _flow_events(committed: JobFlowStatus, desired: JobFlowStatus) -> list[EmitE
         case _ if state.reason in TELLING:
             return [EmitEvent(WARNING, state.reason, state.message)]
     return []
+
+
+def _probe_events(committed: JobFlowStatus, desired: JobFlowStatus) -> list[EmitEvent]:
+    """The first bad answer to a step's probes, and that they hold at last."""
+    before = {entry.name: entry for entry in committed.flowStatuses if entry.reason in PROBING}
+    found = []
+    for entry in desired.flowStatuses:
+        waited = before.get(entry.name)
+        if entry.reason == Reason.PROBE_FAILING and (waited is None or waited.reason != Reason.PROBE_FAILING):
+            found.append(EmitEvent(WARNING, Reason.PROBE_FAILING, f"step {entry.name}: {entry.message}"))
+        elif waited is not None and entry.jobName:
+            found.append(EmitEvent(NORMAL, "ProbeSucceeded", f"step {entry.name}: its probes hold"))
+    return found
 
 
 def _step_events(committed: JobFlowStatus, desired: JobFlowStatus) -> list[EmitEvent]:

@@ -1,6 +1,8 @@
 """`reconcile_flow`: from a snapshot of one flow to a plan. The policies' order is this file; each has its own.
 
-    observe -> gate -> start -> outcome -> status -> deletions -> urgency, events
+    observe -> gate -> evidence -> start -> outcome -> status -> deletions -> urgency, events
+
+Then pause, which has the last word.
 
 In: a Snapshot. Out: a Plan. Pure: no clock, no I/O, no logging; the same snapshot gives the same plan.
 """
@@ -13,18 +15,22 @@ from datetime import datetime
 
 from msgspec import structs
 
+from jobflow.api.probes import Question
 from jobflow.api.resources import Key
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
 from jobflow.reconcile.events import events
-from jobflow.reconcile.gate import Closed, Never, Open, gate
+from jobflow.reconcile.evidence import evidence
+from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open, gate
 from jobflow.reconcile.graph import Graph, Step, graph_of
 from jobflow.reconcile.observe import Standing, observe
+from jobflow.reconcile.pause import pause
 from jobflow.reconcile.phase import FINAL_PHASES, flow_state, outcome
 from jobflow.reconcile.plan import CreateChild, Plan
 from jobflow.reconcile.retain import deletions
 from jobflow.reconcile.snapshot import Flow, Snapshot
 from jobflow.reconcile.start import Held, Impossible, Ready, start
 from jobflow.reconcile.status import build_status
+from jobflow.reconcile.stored import stored
 from jobflow.reconcile.urgency import status_within
 
 
@@ -36,13 +42,21 @@ class Advance:
     creates: list[CreateChild] = field(default_factory=list)
     retries: list[datetime] = field(default_factory=list)
     awaits: set[Key] = field(default_factory=set)
+    questions: set[Question] = field(default_factory=set)
 
 
 def reconcile_flow(snapshot: Snapshot) -> Plan:
     """What should be done about the flow now."""
+    finished = is_finished(snapshot.flow.committed)
+    plan = _after_the_end(snapshot) if finished else _in_progress(snapshot)
+    paused = pause(snapshot)
+    if paused is None or (finished and not plan.acts):
+        return plan
+    return Plan(wake_at=paused.until, pause=paused)
+
+
+def _in_progress(snapshot: Snapshot) -> Plan:
     flow = snapshot.flow
-    if is_finished(flow.committed):
-        return _after_the_end(snapshot)
     problem = spec_problem(flow)
     graph = _committed_graph(flow.committed) if problem else flow.compiled.graph
     advance = Advance(observe(snapshot, graph.steps))
@@ -50,7 +64,7 @@ def reconcile_flow(snapshot: Snapshot) -> Plan:
         _advance(snapshot, graph, advance)
     decided = flow.committed.outcome or (Outcome.FAILED if problem else outcome(advance.standings.values()))
     if decided is not None or flow.deleting:
-        advance = Advance(_close(advance.standings, decided))
+        advance = Advance(_close(advance.standings, decided), questions=advance.questions)
     state = invalid_state(flow, problem) if problem else flow_state(flow, advance.standings.values(), decided)
     return _plan(snapshot, advance, build_status(snapshot, advance.standings, state, decided))
 
@@ -84,7 +98,7 @@ def _advance(snapshot: Snapshot, graph: Graph, advance: Advance) -> None:
         standing = advance.standings[step.name]
         if standing.phase is not StepPhase.WAITING:
             continue
-        match Open() if standing.had_child else gate(step, advance.standings):
+        match Open() if standing.had_child else _gate(snapshot, step, advance):
             case Open():
                 advance.standings[step.name] = _start(snapshot, standing, advance)
             case Closed(reason, message):
@@ -93,6 +107,19 @@ def _advance(snapshot: Snapshot, graph: Graph, advance: Advance) -> None:
                 advance.standings[step.name] = replace(
                     standing, phase=StepPhase.UNREACHABLE, reason=reason, message=message
                 )
+            case Broken(reason, message):
+                advance.standings[step.name] = replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
+
+
+def _gate(snapshot: Snapshot, step: Step, advance: Advance) -> Gate:
+    """Its targets first; what its probes say only where they would let it start."""
+    by_targets = gate(step, advance.standings)
+    if not isinstance(by_targets, Open):
+        return by_targets
+    found = evidence(snapshot, step, advance.standings)
+    advance.awaits |= found.awaits
+    advance.questions |= found.questions
+    return found.gate
 
 
 def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing:
@@ -131,14 +158,17 @@ def _plan(snapshot: Snapshot, advance: Advance, desired: JobFlowStatus) -> Plan:
     committed = snapshot.flow.committed
     leaving = deletions(snapshot)
     changed = desired != committed
+    write = _is_worth_a_write(snapshot, desired)
     return Plan(
         creates=tuple(advance.creates),
         deletes=leaving.now,
-        status=desired if changed else None,
+        status=desired if write else None,
+        unstored=desired if changed and not write else None,
         status_within=status_within(committed, desired) if changed else 0.0,
         events=events(committed, desired) if changed else (),
         wake_at=_earliest([*advance.retries, leaving.next_due]),
         awaits=frozenset(advance.awaits),
+        questions=frozenset(advance.questions),
     )
 
 
@@ -147,8 +177,16 @@ def _after_the_end(snapshot: Snapshot) -> Plan:
     flow, leaving = snapshot.flow, deletions(snapshot)
     ours = flow.committed.observedGeneration > 0
     stale = ours and flow.committed.observedGeneration != flow.generation
-    status = structs.replace(flow.committed, observedGeneration=flow.generation) if stale else None
+    desired = structs.replace(flow.committed, observedGeneration=flow.generation) if stale else flow.committed
+    status = desired if _is_worth_a_write(snapshot, desired) else None
     return Plan(deletes=leaving.now, status=status, wake_at=leaving.next_due)
+
+
+def _is_worth_a_write(snapshot: Snapshot, desired: JobFlowStatus) -> bool:
+    """Whether the API server would hold anything else afterwards."""
+    flow, missing = snapshot.flow, snapshot.missing
+    held = flow.committed if flow.stored is None else flow.stored
+    return desired != held and stored(desired, missing) != stored(held, missing)
 
 
 def _committed_graph(committed: JobFlowStatus) -> Graph:

@@ -1,7 +1,8 @@
 """Gate: may this step start now, as far as the steps it waits for are concerned?
 
 In: a step and where its targets stand. Out: Open, Closed(why) or Never(why). Called once per waiting step, targets
-first. All of `dependsOn.targets` must have succeeded; no targets means that it is open from the start.
+first. All of `dependsOn.targets` must have succeeded, or must at least run where the step says so (`waitFor`); no
+targets means that it is open from the start. What its probes say is asked after that (`evidence.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jobflow.api.probes import WaitFor
 from jobflow.api.status import Reason, StepPhase
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
@@ -37,7 +39,20 @@ class Never:
     message: str
 
 
-Gate = Open | Closed | Never
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """It did not open in time, and the step is to fail for it."""
+
+    reason: Reason
+    message: str
+
+
+Gate = Open | Closed | Never | Broken
+
+GOOD_ENOUGH = {
+    WaitFor.COMPLETED: (StepPhase.SUCCEEDED,),
+    WaitFor.RUNNING: (StepPhase.RUNNING, StepPhase.SUCCEEDED),
+}
 
 
 def gate(step: Step, standings: Mapping[str, Standing]) -> Gate:
@@ -46,7 +61,7 @@ def gate(step: Step, standings: Mapping[str, Standing]) -> Gate:
     lost = [t for t in targets if t.phase in (StepPhase.FAILED, StepPhase.UNREACHABLE)]
     if lost:
         return Never(Reason.DEPENDENCY_FAILED, _tell("cannot start:", lost))
-    missing = [t for t in targets if t.phase is not StepPhase.SUCCEEDED]
+    missing = [t for t in targets if t.phase not in GOOD_ENOUGH[step.wait_for]]
     if missing:
         return Closed(Reason.DEPENDENCY, _tell("waits for", missing))
     return Open()

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import msgspec
 import pydantic
 
-from jobflow.api.jobflow import FlowStep, JobFlowSpec, RetainPolicy
+from jobflow.api.jobflow import FlowStep, JobFlowSpec, Patch, RetainPolicy
+from jobflow.api.probes import Probes, WaitFor
 from jobflow.api.validate import Problem, flow_problems
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its name, the template it runs, the steps it waits for."""
+    """One step: its name, the template it runs, the steps it waits for and what has to answer."""
 
     name: str
     template: str
     targets: tuple[str, ...] = ()
+    wait_for: WaitFor = WaitFor.COMPLETED
+    probes: Probes | None = None
+    patch: Patch | None = None
+    extended: bool = False  # it uses what Volcano's own controller does not know
+    probed_tasks: frozenset[str] = frozenset()  # of its own Job: those whose pods a later step asks
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,11 @@ class Graph:
     steps: tuple[Step, ...] = ()
     order: tuple[Step, ...] = ()
     by_name: Mapping[str, Step] = field(default_factory=dict)
+
+    @cached_property
+    def templates(self) -> frozenset[str]:
+        """The names of the templates that its steps run."""
+        return frozenset(step.template for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ def compile_flow(name: str, spec: bytes) -> Compiled:
         problems = tuple(Problem(_path(detail["loc"]), detail["msg"]) for detail in error.errors())
         return Compiled(Graph(), RetainPolicy.RETAIN, hash_of_bytes(spec), problems)
     problems = tuple(flow_problems(parsed, name))
-    graph = Graph() if problems else graph_of(Step(s.name, s.name, s.targets) for s in parsed.flows)
+    graph = Graph() if problems else graph_of(_steps(parsed.flows))
     return Compiled(graph, parsed.retain_policy or RetainPolicy.RETAIN, hash_of(parsed.flows), problems)
 
 
@@ -68,10 +81,27 @@ def graph_of(steps: Iterable[Step]) -> Graph:
 def hash_of(steps: Iterable[FlowStep]) -> str:
     """A hash of what is frozen from the flow's creation: step names and their edges.
 
-    Not their order: the list is a map by name, so the API server takes another order for no change.
+    Not their order: the list is a map by name, so the API server takes another order for no change. A field that a step
+    does not use is no part of it, so that the hashes of running flows outlive new fields.
     """
-    frozen = sorted((step.name, sorted(step.targets)) for step in steps)
+    frozen = sorted([step.name, sorted(step.targets), *_more(step)] for step in steps)
     return hash_of_bytes(msgspec.json.encode(frozen))
+
+
+def _more(step: FlowStep) -> list[str]:
+    """All else that is written of the step, as canonical text; nothing where there is nothing."""
+    known: dict[str, Any] = {"name": True, "depends_on": {"targets": True}}
+    written = step.model_dump(mode="json", by_alias=True, exclude=known, exclude_none=True)
+    return [msgspec.json.encode(written, order="deterministic").decode()] if any(written.values()) else []
+
+
+def _steps(flows: Iterable[FlowStep]) -> list[Step]:
+    steps = [Step(s.name, s.template, s.targets, s.waits_for, s.probes, s.patch, s.extended) for s in flows]
+    probed: dict[str, set[str]] = {}
+    for step in steps:
+        for target in step.targets if step.probes else ():
+            probed.setdefault(target, set()).update(step.probes.probed_tasks if step.probes else ())
+    return [replace(step, probed_tasks=frozenset(probed.get(step.name, ()))) for step in steps]
 
 
 def hash_of_bytes(data: bytes) -> str:

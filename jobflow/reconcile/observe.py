@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobflow.api.children import ChildPhase, ChildView
-from jobflow.api.status import FlowStatus, JobFlowStatus, JobStatus, Reason, StepPhase
+from jobflow.api.names import short_hash
+from jobflow.api.status import FlowStatus, JobStatus, Reason, StepPhase
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.snapshot import Flow, Snapshot
 
@@ -61,7 +62,8 @@ UPSTREAM_RESULTS = {
 
 def observe(snapshot: Snapshot, steps: Iterable[Step]) -> dict[str, Standing]:
     """Where each step stands, before any gate is asked."""
-    records = _records(snapshot.flow)
+    steps = tuple(steps)
+    records = _records(snapshot.flow, steps)
     children = _by_step(snapshot.flow, snapshot.children)
     vanished = _by_step(snapshot.flow, snapshot.vanished)
     return {
@@ -99,8 +101,8 @@ def _standing(step: Step, record: FlowStatus | None, children: list[ChildView], 
 
 def _current(record: FlowStatus | None, children: list[ChildView]) -> ChildView | None:
     """The one that is committed as the step's child; else the oldest, so that every reader picks the same."""
-    if not children:
-        return None
+    if len(children) < 2:  # as nearly always
+        return children[0] if children else None
     committed = record.jobUID if record else ""
     return min(children, key=lambda child: (child.uid != committed, child.created, child.uid))
 
@@ -118,12 +120,12 @@ def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list
     return found
 
 
-def _records(flow: Flow) -> Mapping[str, FlowStatus]:
+def _records(flow: Flow, steps: Iterable[Step]) -> Mapping[str, FlowStatus]:
     """What is committed of each step: our record, joined with what upstream's jobStatusList tells of its Job.
 
     A result that either of them has stands: the list may be of upstream's controller, before us or between.
     """
-    records = _upstream_records(flow, flow.committed)
+    records = _upstream_records(flow, steps)
     for ours in flow.committed.flowStatuses:
         theirs = records.get(ours.name)
         if ours.phase.settled or theirs is None or not theirs.phase.settled:
@@ -131,16 +133,19 @@ def _records(flow: Flow) -> Mapping[str, FlowStatus]:
     return records
 
 
-def _upstream_records(flow: Flow, committed: JobFlowStatus) -> dict[str, FlowStatus]:
-    prefix = f"{flow.name}-"
-    return {
-        entry.name.removeprefix(prefix): _upstream_record(entry.name.removeprefix(prefix), entry)
-        for entry in committed.jobStatusList
-        if entry.name.startswith(prefix)
-    }
+def _upstream_records(flow: Flow, steps: Iterable[Step]) -> dict[str, FlowStatus]:
+    entries = {entry.name: entry for entry in flow.committed.jobStatusList}
+    names_of_steps = {f"{flow.name}-{step.name}": step.name for step in steps}
+    found = {step: upstream_record(step, entries[name]) for name, step in names_of_steps.items() if name in entries}
+    if len(found) < len(entries):  # names that were cut to fit end in a hash of the whole
+        by_hash = {short_hash(name): step for name, step in names_of_steps.items() if step not in found}
+        cut = ((by_hash.get(entry.name.rpartition("-")[2]), entry) for entry in entries.values())
+        found |= {step: upstream_record(step, entry) for step, entry in cut if step is not None}
+    return found
 
 
-def _upstream_record(step: str, entry: JobStatus) -> FlowStatus:
+def upstream_record(step: str, entry: JobStatus) -> FlowStatus:
+    """What upstream's jobStatusList tells of a step."""
     phase = UPSTREAM_RESULTS.get(entry.state, StepPhase.PENDING)
     reason = FAILURES.get(entry.state, Reason.JOB_FAILED) if phase is StepPhase.FAILED else ""
     return FlowStatus(

@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from jobflow.api.children import Node
+from jobflow.api.probes import Question
 from jobflow.api.resources import Key
 from jobflow.api.status import JobFlowStatus
+from jobflow.reconcile.pause import Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,22 @@ class Plan:
 
     `status` is None where the committed one stands. `status_within` is how many seconds its write may wait for
     company. `wake_at` is when time alone will change the plan. `awaits` are objects whose change will.
+    `unstored` is what the status would be, where the installed CRD keeps nothing of what is new in it. With a `pause`
+    there is nothing else: the flow is left alone.
     """
 
     creates: tuple[CreateChild, ...] = ()
     deletes: tuple[DeleteChild, ...] = ()
     status: JobFlowStatus | None = None
+    unstored: JobFlowStatus | None = None
     status_within: float = 0.0
     events: tuple[EmitEvent, ...] = ()
     wake_at: datetime | None = None
     awaits: frozenset[Key] = frozenset()
+    questions: frozenset[Question] = frozenset()
+    pause: Pause | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether it would change anything in the cluster."""
+        return bool(self.creates or self.deletes or self.status is not None)

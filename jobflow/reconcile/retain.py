@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from jobflow.api.children import ChildView
 from jobflow.api.jobflow import RetainPolicy
-from jobflow.api.status import FlowPhase, FlowStatus
+from jobflow.api.status import FlowPhase, FlowStatus, JobFlowStatus
 from jobflow.reconcile.history import end_of
+from jobflow.reconcile.observe import upstream_record
 from jobflow.reconcile.plan import DeleteChild
 from jobflow.reconcile.snapshot import Snapshot
 
@@ -34,14 +35,24 @@ def deletions(snapshot: Snapshot) -> Deletions:
     succeeded = flow.committed.state.phase is FlowPhase.SUCCEED
     if succeeded and flow.compiled.retain is RetainPolicy.DELETE:
         return Deletions(tuple(DeleteChild(c.name, c.uid, "the flow succeeded, policy delete") for c in mine))
-    settled = {record.jobUID: record for record in flow.committed.flowStatuses if record.phase.settled}
-    timed = [(_expiry(child, settled.get(child.uid), snapshot.now), child) for child in mine]
+    mine = [child for child in mine if child.owned_ttl is not None]
+    settled = _settled(flow.committed) if mine else {}
+    timed = [(_expiry(child, settled.get(child.uid) or settled.get(child.name), snapshot.now), child) for child in mine]
     due = [child for expiry, child in timed if expiry is not None and expiry <= snapshot.now]
     later = [expiry for expiry, _ in timed if expiry is not None and expiry > snapshot.now]
     return Deletions(
         tuple(DeleteChild(c.name, c.uid, f"{c.owned_ttl} s after it finished") for c in due),
         min(later, default=None),
     )
+
+
+def _settled(committed: JobFlowStatus) -> dict[str, FlowStatus]:
+    """Committed results by the UID of the child; by its name where only upstream's fields were stored of it."""
+    told = {record.jobName for record in committed.flowStatuses}
+    entries = (upstream_record("", entry) for entry in committed.jobStatusList if entry.name not in told)
+    by_name = {record.jobName: record for record in entries if record.phase.settled}
+    ours = (record for record in committed.flowStatuses if record.phase.settled)
+    return by_name | {record.jobUID or record.jobName: record for record in ours}
 
 
 def _expiry(child: ChildView, record: FlowStatus | None, now: datetime) -> datetime | None:

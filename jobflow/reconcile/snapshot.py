@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobflow.api.children import ChildView
+from jobflow.api.fields import Path
 from jobflow.api.objects import TemplateView
+from jobflow.api.probes import Answer, PodView, Question
 from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.reconcile.graph import Compiled
 
@@ -28,6 +30,23 @@ class Flow:
     deleting: bool
     compiled: Compiled
     committed: JobFlowStatus
+    stored: JobFlowStatus | None = None  # what is left of the committed one where the CRD lacks fields of ours
+    uses: tuple[tuple[Path, str], ...] = ()  # fields of the spec that upstream does not have, and where
+    lost: tuple[str, ...] = ()  # fields that were written into the spec and are gone from it
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignWrite:
+    """The last write of the status by another controller, by the API server's clock.
+
+    `since` is our own last write, or our start where we have written nothing. `noticed` is when we saw it come, by our
+    own clock; None where it was there already when we first looked.
+    """
+
+    manager: str
+    at: datetime
+    since: datetime
+    noticed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +69,8 @@ class Snapshot:
     """What is known of one flow at one moment.
 
     `vanished` are children that are gone although the committed status does not have their end yet, in their last
-    state. `templates` are those of the flow's namespace that its steps name, absent ones left out.
+    state. `templates` are those of the flow's namespace that its steps name, absent ones left out. `answers` are those
+    to the questions of the flow's last plan.
     """
 
     flow: Flow
@@ -59,3 +79,9 @@ class Snapshot:
     children: tuple[ChildView, ...] = ()
     vanished: tuple[ChildView, ...] = ()
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by child name
+    answers: Mapping[Question, Answer] = field(default_factory=dict)
+    pods: Mapping[str, tuple[PodView, ...]] = field(default_factory=dict)  # by the UID of their Job, of probed tasks
+    pods_unseen: str = ""
+    missing: frozenset[Path] = frozenset()  # fields of ours that the installed CRD lacks
+    foreign: ForeignWrite | None = None
+    templates_unseen: str = ""  # why templates cannot be read, where one that is not among them may exist all the same

@@ -15,8 +15,9 @@ from jobflow.api.children import Node
 from jobflow.api.objects import TemplateView
 from jobflow.api.resources import JOB_TEMPLATE, Key
 from jobflow.api.status import Reason
-from jobflow.reconcile.child import child_basis, child_body, child_name, template_spec
+from jobflow.reconcile.child import Draft, child_basis, child_body, child_name, child_spec
 from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.patch import PatchProblem
 from jobflow.reconcile.plan import CreateChild
 from jobflow.reconcile.snapshot import Snapshot
 
@@ -53,16 +54,32 @@ def start(snapshot: Snapshot, standing: Standing) -> Start:
     """What becomes of a step whose gate is open."""
     flow, step, record = snapshot.flow, standing.step, standing.record
     template = snapshot.templates.get(step.template)
+    if template is None and snapshot.templates_unseen:
+        return Held(
+            Reason.TEMPLATE_UNREADABLE,
+            f"JobTemplate {step.template} cannot be read ({snapshot.templates_unseen}); the step starts when it can",
+            awaits=_template_key(snapshot, step.template),
+        )
     if template is None:
         return Held(
             Reason.TEMPLATE_NOT_FOUND,
             f"JobTemplate {step.template} is not in namespace {flow.namespace}; the step starts when it is",
             awaits=_template_key(snapshot, step.template),
         )
+    if template.lost:
+        return Held(
+            Reason.CRD_OUTDATED,
+            f"JobTemplate {step.template} is read without {', '.join(template.lost)}, which the installed CRD lacks; "
+            "the step starts when jobflow's CRDs are applied again",
+            awaits=_template_key(snapshot, step.template),
+        )
     node = Node(step.name, None, record.attempt if record else 0)
     name = record.jobName if record else ""
     try:
-        name = name or child_name(flow, node, template_spec(template))
+        spec = child_spec(flow, step, node, template)
+        name = name or child_name(flow, node, spec)
+    except PatchProblem as problem:
+        return Impossible(Reason.PATCH_INVALID, f"JobTemplate {template.name} cannot be patched: {problem}")
     except names.NameTooLong:
         return Impossible(
             Reason.NAME_TOO_LONG,
@@ -73,7 +90,7 @@ def start(snapshot: Snapshot, standing: Standing) -> Start:
         CreateChild(
             node=node,
             name=name,
-            body=child_body(flow, node, name, template),
+            body=child_body(flow, step, Draft(node, name, spec), template),
             basis=child_basis(flow, template),
             reason=_why(standing),
             verify=standing.had_child,

@@ -16,6 +16,8 @@ from jobflow.reconcile.observe import Standing
 from jobflow.reconcile.phase import FINAL_PHASES
 from jobflow.reconcile.snapshot import Snapshot
 
+LISTS = tuple(which.value for which in StatusList)
+
 
 def build_status(
     snapshot: Snapshot, standings: Mapping[str, Standing], state: FlowState, decided: Outcome | None
@@ -88,6 +90,8 @@ def _job_entries(
     conditions: dict[str, JobCondition] = {}
     for standing in standings:
         name = _job_name(standing)
+        if not name:
+            continue  # it never had a child: nothing is told of it
         entry = job_status(standing, old_entries.get(name), now, many_steps)
         condition = job_condition(standing, old_conditions.get(name))
         if entry is not None:
@@ -99,12 +103,13 @@ def _job_entries(
 
 def _lists(standings: list[Standing], committed: JobFlowStatus) -> dict[str, tuple[str, ...]]:
     """Upstream's six lists; a child that is gone stays in the list that had it, so that none is in no list."""
-    before = {name: which for which in StatusList for name in getattr(committed, which)}
-    lists: dict[str, list[str]] = {which.value: [] for which in StatusList}
+    before = {name: which for which in LISTS for name in getattr(committed, which)}
+    lists: dict[str, list[str]] = {which: [] for which in LISTS}
     for standing in standings:
         name = _job_name(standing)
-        which = before.get(name) if standing.frozen or standing.child is None else standing.child.listed
-        if which is not None and standing.child is None and not standing.frozen and standing.phase.settled:
+        frozen, child = standing.frozen, standing.child
+        which = before.get(name) if frozen or child is None else child.listed
+        if which is not None and child is None and not frozen and standing.phase.settled:
             which = StatusList.TERMINATED  # unfinished, deleted by somebody, and not created again
         if which is not None:
             lists[which].append(name)

@@ -8,7 +8,7 @@ from jobflow.act.children import Created, Refused, create_child, delete_child
 from jobflow.api.children import Node
 from jobflow.api.status import Reason
 from jobflow.kube.errors import ApiError, Conflict, Throttled, Unauthorized, Unavailable
-from jobflow.reconcile.child import child_body
+from jobflow.reconcile.child import Draft, child_body, child_spec
 from jobflow.reconcile.plan import CreateChild, DeleteChild
 from jobflow.testing.builders import child, flow, template
 
@@ -21,7 +21,8 @@ A = child("a", of="f")
 
 def wanted(verify=False):
     node = Node("a")
-    body = child_body(FLOW, node, "f-a", template("a").task("main").view())
+    step, of = FLOW.compiled.graph.by_name["a"], template("a").task("main").view()
+    body = child_body(FLOW, step, Draft(node, "f-a", child_spec(FLOW, step, node, of)), of)
     return CreateChild(node, "f-a", body, "basis", "it waits for nothing", verify)
 
 
@@ -144,7 +145,12 @@ async def test_a_deletion_names_the_uid(api, client):
     assert options["preconditions"] == {"uid": "job-f-a"}
 
 
-@pytest.mark.parametrize(("said", "code"), [("gone already", 404), ("another has its name", 409)])
-async def test_a_deletion_of_what_is(api, client, said, code):
-    api.on("DELETE jobs", api.refusal(code))
+async def test_a_deletion_of_what_is_gone_already(api, client):
+    api.on("DELETE jobs", api.refusal(404))
     assert not await delete_child(client, FLOW, DeleteChild("f-a", "job-f-a", "done"))
+
+
+async def test_a_deletion_where_another_has_the_name_is_a_conflict(api, client):
+    api.on("DELETE jobs", api.refusal(409))
+    with pytest.raises(Conflict):
+        await delete_child(client, FLOW, DeleteChild("f-a", "job-f-a", "done"))

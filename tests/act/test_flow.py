@@ -15,7 +15,7 @@ from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Reason
 from jobflow.cache.children import Children
 from jobflow.cache.expectations import GIVE_UP_SECONDS, Expectations
 from jobflow.kube.errors import Conflict, Forbidden, Unavailable
-from jobflow.reconcile.child import child_body
+from jobflow.reconcile.child import Draft, child_body, child_spec
 from jobflow.reconcile.plan import CreateChild, DeleteChild, EmitEvent, Plan
 from jobflow.testing.builders import child, flow, template
 from jobflow.testing.clock import EPOCH, VirtualClock
@@ -29,7 +29,9 @@ TOLD = EmitEvent("Normal", "Succeeded", "all 2 steps succeeded")
 
 
 def create(step):
-    body = child_body(FLOW, Node(step), f"f-{step}", template(step).task("main").view())
+    node, of = FLOW.compiled.graph.by_name[step], template(step).task("main").view()
+    draft = Draft(Node(step), f"f-{step}", child_spec(FLOW, node, Node(step), of))
+    body = child_body(FLOW, node, draft, of)
     return CreateChild(Node(step), f"f-{step}", body, f"basis-{step}", "it waits for nothing")
 
 
@@ -163,5 +165,15 @@ async def test_a_deletion_is_expected(desk):
     desk.children.put(child("a", of="f").view())
     await desk.execute(Plan(deletes=(DeleteChild("f-a", "job-f-a", "done"),)))
     assert desk.waits()
+    desk.children.remove(child("a", of="f").view())
+    assert not desk.waits()
+
+
+async def test_a_deletion_of_what_is_gone_is_believed_when_the_watch_says_so_too(api, desk):
+    desk.children.put(child("a", of="f").view())
+    api.on("DELETE jobs", api.refusal(404))
+    outcome = await desk.execute(Plan(deletes=(DeleteChild("f-a", "job-f-a", "done"),)))
+    assert desk.waits()
+    assert outcome == Done(GIVE_UP_SECONDS), "if the watch never says so, it is looked at again"
     desk.children.remove(child("a", of="f").view())
     assert not desk.waits()

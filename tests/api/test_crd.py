@@ -6,6 +6,7 @@ import pytest
 
 from jobflow.api.crd import (
     command_crd,
+    cron_job_crd,
     job_flow_crd,
     job_template_crd,
     pod_group_crd,
@@ -121,6 +122,14 @@ def test_only_defaults_that_upstream_has_are_written_into_objects():
         ".spec.tasks[].partitionPolicy.networkTopology.mode": "hard",
     }
     expected = {f"{plural}{path}": value for plural in ("jobtemplates", "jobs") for path, value in spec.items()}
+    expected |= {f"cronjobs.spec.jobTemplate{path}": value for path, value in spec.items()}
+    cron_job = {
+        "concurrencyPolicy": "Allow",
+        "suspend": False,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 1,
+    }
+    expected |= {f"cronjobs.spec.{field}": value for field, value in cron_job.items()}
     assert defaults == expected | {"podgroups.spec.networkTopology.mode": "hard"}
 
 
@@ -130,6 +139,7 @@ def test_only_defaults_that_upstream_has_are_written_into_objects():
         (job_flow_crd(), "JobFlow", "Namespaced", ["jf"], True),
         (job_template_crd(), "JobTemplate", "Namespaced", ["jt"], True),
         (volcano_job_crd(), "Job", "Namespaced", ["vcjob", "vj"], True),
+        (cron_job_crd(), "CronJob", "Namespaced", ["cronvcjob", "cronvj"], True),
         (queue_crd(), "Queue", "Cluster", ["q", "queue-v1beta1"], True),
         (pod_group_crd(), "PodGroup", "Namespaced", ["pg", "podgroup-v1beta1"], True),
         (command_crd(), "Command", "Namespaced", None, False),
@@ -157,9 +167,10 @@ def test_helm_keeps_them_when_a_chart_is_uninstalled(crd):
         (job_template_crd(), ["Jobs", "Age"], []),
         (volcano_job_crd(), ["STATUS", "minAvailable", "RUNNINGS", "AGE"], ["QUEUE"]),
         (pod_group_crd(), ["STATUS", "minMember", "RUNNINGS", "AGE"], ["QUEUE"]),
+        (cron_job_crd(), ["SCHEDULE", "SUSPEND", "LAST SCHEDULE", "AGE"], ["TIMEZONE"]),
         (queue_crd(), [], []),
     ],
-    ids=["jobflows", "jobtemplates", "jobs", "podgroups", "queues"],
+    ids=["jobflows", "jobtemplates", "jobs", "podgroups", "cronjobs", "queues"],
 )
 def test_columns(crd, shown, wide):
     columns = crd["spec"]["versions"][0].get("additionalPrinterColumns", [])

@@ -19,6 +19,9 @@ class Listener:
     def child_changed(self, old, new):
         self.told.append(("child", old, new))
 
+    def pod_changed(self, old, new):
+        self.told.append(("pod", old, new))
+
 
 def test_each_kind_of_change_is_told():
     listener = Listener()

@@ -27,6 +27,7 @@ from pathlib import Path
 MODULE = Path(__file__).parent
 BUILT = ("kube-apiserver", "kube-controller-manager")
 PROGRESS_SECONDS = 10.0  # a build of minutes tells about so often that it goes on
+INTERRUPTED = 130  # as shells tell a program that ended by Ctrl-C
 VERSION_PACKAGE = "k8s.io/component-base/version"
 HOW_TO_GET = (
     "install Go (https://go.dev/dl, 1.25 or newer) and run `python tests/envtest/build.py`, or set KUBEBUILDER_ASSETS "
@@ -127,20 +128,35 @@ def _build(name: str, kept: Path, tell: Tell) -> None:
     flags = " ".join(("-s", "-w", *(f"-X {VERSION_PACKAGE}.{key}={value}" for key, value in stamps.items())))
     command = ["go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(draft), f"./cmd/{name}"]
     environment = {**os.environ, "CGO_ENABLED": "0"}
-    with subprocess.Popen(command, cwd=MODULE, env=environment, stderr=subprocess.PIPE, text=True) as build:
-        assert build.stderr is not None
-        said, lines, done = started, [""], 0
-        for done, line in enumerate(build.stderr, 1):  # one line a package
-            lines = [*lines[-20:], line.strip()]
-            if time.monotonic() - said >= PROGRESS_SECONDS:
-                said = time.monotonic()
-                tell(f"  {name}: {done} packages compiled of at most {total}, {said - started:.0f} s")
-    if build.returncode:
+    try:
+        with _ended(subprocess.Popen(command, cwd=MODULE, env=environment, stderr=subprocess.PIPE, text=True)) as build:
+            assert build.stderr is not None
+            said, lines, done = started, [""], 0
+            for done, line in enumerate(build.stderr, 1):  # one line a package
+                lines = [*lines[-20:], line.strip()]
+                if time.monotonic() - said >= PROGRESS_SECONDS:
+                    said = time.monotonic()
+                    tell(f"  {name}: {done} packages compiled of at most {total}, {said - started:.0f} s")
+        if build.returncode:
+            raise ProgramMissing(f"{name} cannot be built: {_last_line(chr(10).join(lines))}; or: {HOW_TO_GET}")
+        draft.replace(kept)
+    finally:
         draft.unlink(missing_ok=True)
-        raise ProgramMissing(f"{name} cannot be built: {_last_line(chr(10).join(lines))}; or: {HOW_TO_GET}")
-    draft.replace(kept)
     size = kept.stat().st_size / 1e6
     tell(f"  {name}: built, {done} packages, {time.monotonic() - started:.0f} s, {size:.0f} MB")
+
+
+@contextmanager
+def _ended(build: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The build, which ends with the block: by itself, or told to where the block is left in the middle (Ctrl-C)."""
+    try:
+        yield build
+    except BaseException:
+        build.terminate()
+        raise
+    finally:
+        with build:  # waits, and closes its pipe
+            pass
 
 
 def _last_line(text: str) -> str:
@@ -155,6 +171,9 @@ def main() -> int:
     except ProgramMissing as missing:
         print(missing, file=sys.stderr)
         return 3 if isinstance(missing, NoGo) else 1
+    except KeyboardInterrupt:
+        print("stopped: nothing half built is kept; what Go has compiled stays in its cache", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -9,6 +9,7 @@ The ServiceAccount admission plugin is off, as in envtest: a Pod would else wait
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import json
 import secrets
@@ -29,8 +30,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from envtest.build import Tell, program
 
 from jobflow.kube.http import HttpTransport, connect
-from jobflow.local.apiserver.certificates import Certificate, write_private
+from jobflow.local.apiserver.certificates import Certificate
 from jobflow.local.apiserver.kubeconfig import write_kubeconfig
+from jobflow.local.apiserver.private_files import write_private
 
 START_SECONDS = 90.0  # it takes about 5; a shared machine may stall
 STOP_SECONDS = 10.0  # graceful, then not
@@ -86,6 +88,20 @@ class Program:
         self.process.wait()
 
 
+def start_program(name: str, command: list[str], log: Path) -> Program:
+    """Start it, its output in `log`; it ends with this process, if not before. Call from the main thread."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for who started it, who ends its programs in order
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
+        )
+    return Program(name, process, log)
+
+
 @dataclass
 class ControlPlane:
     """`plane = ControlPlane(directory); plane.start(); ...; plane.stop()`. Call from the main thread."""
@@ -122,10 +138,14 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End everything, the last started first."""
-        for running in (self._collectors, self._api, self._etcd):
-            if running is not None:
-                running.stop()
+        for running in self.programs:
+            running.stop()
         self._collectors = self._api = self._etcd = None
+
+    @property
+    def programs(self) -> list[Program]:
+        """What runs now, the last started first."""
+        return [running for running in (self._collectors, self._api, self._etcd) if running is not None]
 
     def start_collectors(self, *more: str) -> None:
         """Start kube-controller-manager with garbage collection of objects and namespaces, and `more` controllers."""
@@ -195,9 +215,20 @@ class ControlPlane:
 
     def compact(self) -> int:
         """Forget etcd's history up to now, as its daily compaction does; returns the revision."""
-        revision = int(self._etcd_call("range", {"key": "AA==", "limit": 1})["header"]["revision"])
+        revision = self.revision()
         self._etcd_call("compaction", {"revision": revision, "physical": True})
         return revision
+
+    def revision(self) -> int:
+        """etcd's revision now: each write that it has seen counts one."""
+        return int(self._etcd_call("range", {"key": "AA==", "limit": 1})["header"]["revision"])
+
+    def changed_since(self, revision: int, prefix: str) -> list[str]:
+        """Keys under `prefix` that were written after the revision; not those that were deleted."""
+        first, end = (base64.b64encode(key).decode() for key in (prefix.encode(), prefix.encode() + b"\xff"))
+        wanted = {"key": first, "range_end": end, "min_mod_revision": revision + 1, "keys_only": True}
+        found = self._etcd_call("range", wanted).get("kvs", [])
+        return [base64.b64decode(one["key"]).decode() for one in found]
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """One request as the administrator, for preparations. Blocks. Raises urllib.error.HTTPError."""
@@ -266,17 +297,7 @@ class ControlPlane:
         return [*flags, *self.extra_flags]
 
     def _run(self, name: str, path: Path, *flags: str) -> Program:
-        log = self.directory / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [str(path), *flags],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C is for the tests; they end their programs in order
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
-        return Program(name, process, log)
+        return start_program(name, [str(path), *flags], self.directory / f"{name}.log")
 
     def _answers(self, url: str, *, trust: bool = True) -> bool:
         context = None
@@ -308,7 +329,7 @@ def _free_ports() -> tuple[int, int, int]:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the child, before it becomes the program."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from envtest import build
 
@@ -34,3 +41,33 @@ def test_what_is_built_is_kept_outside_the_repository_by_its_version(tmp_path, m
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert build.cache().parent == tmp_path / "jobflow" / "envtest"
     assert build.cache().name.startswith(build.version() + "-")
+
+
+def test_a_build_that_is_stopped_leaves_nothing_half_built(tmp_path):
+    """Ctrl-C in the middle: the compiler ends too, and the next one begins anew."""
+    go = tmp_path / "go"
+    go.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = list ]; then echo one; exit; fi\n'
+        'while [ "$1" != -o ]; do shift; done\n'
+        'echo half > "$2"; echo $$ > "$0.pid"; echo one >&2; exec sleep 600\n'
+    )
+    go.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("KUBEBUILDER_ASSETS", None)
+    words = [sys.executable, str(build.MODULE / "build.py")]
+    with subprocess.Popen(
+        words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as building:
+        pid = tmp_path / "go.pid"
+        while not pid.exists() or not pid.read_text():
+            assert building.poll() is None, building.communicate()
+            time.sleep(0.02)
+        building.send_signal(signal.SIGINT)
+        _, told = building.communicate(timeout=30)
+    assert building.returncode == build.INTERRUPTED, told
+    assert "nothing half built is kept" in told
+    assert "Traceback" not in told
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+    kept = [path.name for path in (tmp_path / "jobflow").rglob("*") if path.is_file()]
+    assert kept == [".lock"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobflow.api.children import Node
-from jobflow.reconcile.child import child_basis, child_body, child_name, template_spec
+from jobflow.reconcile.child import Draft, child_basis, child_body, child_name, child_spec
+from jobflow.reconcile.graph import Step
 from jobflow.testing.builders import flow, template
 
 F = flow("jobflow").step("jobtemplate")
@@ -13,7 +14,10 @@ T = template("jobtemplate").task("main", replicas=2)
 
 
 def body(tmpl=T, flow_builder=F, node=Node("jobtemplate")):  # noqa: B008
-    return child_body(flow_builder.frozen(), node, "jobflow-jobtemplate", tmpl.view())
+    frozen, view = flow_builder.frozen(), tmpl.view()
+    step = frozen.compiled.graph.by_name[node.step]
+    draft = Draft(node, "jobflow-jobtemplate", child_spec(frozen, step, node, view))
+    return child_body(frozen, step, draft, view)
 
 
 def test_upstream_7_one_controller_owner():
@@ -94,13 +98,15 @@ def test_upstream_92_owner_texts_past_63_characters_are_cut_as_labels_and_whole_
     ],
 )
 def test_name(said, flow_name, tmpl, expect):
-    view = tmpl.view()
-    assert child_name(flow(flow_name).frozen(), Node("jobtemplate"), template_spec(view)) == expect
+    frozen, node = flow(flow_name).frozen(), Node("jobtemplate")
+    spec = child_spec(frozen, Step("jobtemplate", "jobtemplate"), node, tmpl.view())
+    assert child_name(frozen, node, spec) == expect
 
 
 def test_a_long_name_is_cut_so_that_its_pods_fit():
     long = template("s").task("worker", replicas=1000).view()
-    name = child_name(flow("f" * 70).frozen(), Node("s"), template_spec(long))
+    frozen = flow("f" * 70).frozen()
+    name = child_name(frozen, Node("s"), child_spec(frozen, Step("s", "s"), Node("s"), long))
     assert len(name + "-worker-999") == 63
 
 

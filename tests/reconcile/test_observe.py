@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobflow.api import names
 from jobflow.api.status import FlowStatus, JobFlowStatus, JobStatus, Reason, StepPhase
 from jobflow.reconcile.observe import observe
 from jobflow.testing.builders import child, flow
@@ -160,3 +161,15 @@ class TestAStatusThatUpstreamWrote:
     def test_an_entry_that_is_not_named_after_the_flow_is_nobodys(self):
         strange = F.status(JobFlowStatus(jobStatusList=(JobStatus("a", state="Completed"),)))
         assert standing_of_a(strange).phase is WAITING
+
+
+def test_upstreams_list_is_read_where_the_jobs_name_was_cut():
+    long = "a-step-whose-name-is-so-long-that-the-name-of-its-job-has-to-be-cut"
+    cut = names.child_name("f", long, None, 0, 10)
+    assert cut != f"f-{long}"
+    told = JobFlowStatus(jobStatusList=(JobStatus(cut, "Completed"), JobStatus("f-other", "Completed")))
+    snapshot = flow("f").step(long).step("b").status(told).snapshot()
+    found = observe(snapshot, snapshot.flow.compiled.graph.steps)
+    assert (found[long].phase, found["b"].phase) == (StepPhase.SUCCEEDED, StepPhase.WAITING)
+    assert found[long].record is not None
+    assert found[long].record.jobName == cut

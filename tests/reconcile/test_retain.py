@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from jobflow.api.status import FlowPhase, FlowState, Outcome, StepPhase
+from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, JobStatus, Outcome, StepPhase
 from jobflow.reconcile.retain import deletions
 from jobflow.testing.builders import child, flow
 from jobflow.testing.clock import EPOCH
@@ -77,3 +78,23 @@ def test_the_time_to_live_whatever_the_policy(said, records, children, seconds, 
     result = deletions(snapshot)
     assert [delete.name for delete in result.now] == deleted
     assert result.next_due == (EPOCH + timedelta(seconds=due) if due else None)
+
+
+LISTED = JobStatus("f-a", "Completed", startTimestamp=EPOCH, endTimestamp=EPOCH + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(
+    ("said", "records", "listed", "seconds", "deleted"),
+    [
+        ("before its time", (), LISTED, 70, []),
+        ("at its time", (), LISTED, 90, ["f-a"]),
+        ("it has not ended there", (), replace(LISTED, state="Running"), 500, []),
+        ("another's entry", (), replace(LISTED, name="f-b"), 500, []),
+        ("our own record was made of it", (replace(A.record(StepPhase.SUCCEEDED), jobUID=""),), LISTED, 500, ["f-a"]),
+        ("our own record knows better", (A.record(StepPhase.RUNNING),), LISTED, 500, []),
+    ],
+)
+def test_where_only_upstreams_list_is_stored_it_is_what_is_committed(said, records, listed, seconds, deleted):
+    told = JobFlowStatus(flowStatuses=records, jobStatusList=(listed,), state=FlowState(FlowPhase.RUNNING))
+    snapshot = F.status(told).snapshot(TIMED.view(), now=EPOCH + timedelta(seconds=seconds))
+    assert [delete.name for delete in deletions(snapshot).now] == deleted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from jobflow.api.children import Node
 from jobflow.api.resources import Key
 from jobflow.api.status import Reason, StepPhase
-from jobflow.reconcile.child import child_basis, child_body
+from jobflow.reconcile.child import Draft, child_basis, child_body, child_spec
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
 from jobflow.reconcile.snapshot import Refusal
@@ -40,7 +41,8 @@ def test_a_first_child_is_created_without_another_look():
 def test_the_child_is_made_of_the_template_under_its_own_name():
     match start(F.snapshot(), NEW):
         case Ready(create):
-            assert create.body == child_body(F.frozen(), Node("a"), "f-a", T.view())
+            spec = child_spec(F.frozen(), NEW.step, Node("a"), T.view())
+            assert create.body == child_body(F.frozen(), NEW.step, Draft(Node("a"), "f-a", spec), T.view())
             assert create.basis == BASIS
         case other:
             pytest.fail(str(other))
@@ -84,6 +86,16 @@ def test_a_missing_template_holds_the_step_until_it_appears():
     assert isinstance(held, Held)
     assert (held.reason, held.retry_at) == (Reason.TEMPLATE_NOT_FOUND, None)
     assert held.awaits == Key("JobTemplate", "default", "a")
+
+
+def test_a_template_that_may_not_be_read_is_not_said_to_be_missing():
+    unseen = replace(F.snapshot(templates=[]), templates_unseen="forbidden: no rights")
+    held = start(unseen, NEW)
+    assert isinstance(held, Held)
+    assert (held.reason, held.retry_at) == (Reason.TEMPLATE_UNREADABLE, None)
+    assert held.message == "JobTemplate a cannot be read (forbidden: no rights); the step starts when it can"
+    assert held.awaits == Key("JobTemplate", "default", "a")
+    assert isinstance(start(replace(F.snapshot(), templates_unseen="forbidden: no rights"), NEW), Ready), "one is known"
 
 
 def test_a_name_that_no_cut_makes_fit_is_impossible():

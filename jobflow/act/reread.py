@@ -1,0 +1,52 @@
+"""Reread: an object that was read without some of its fields is read again, once the installed CRD has them.
+
+In: the key of a flow or a template. Out: the cache has the object as it is shown now. An API server whose CRD is
+replaced shows stored objects with other fields from then on, without a new version of them: no watch tells of it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobflow.api.objects import FlowObject, FlowView, TemplateObject, TemplateView, flow_view, template_view
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.cache.cache import Cache
+from jobflow.kube.client import Client
+from jobflow.reconcile.phase import FINAL_PHASES
+
+AGAIN_SECONDS = 30.0  # a replica of the API server may take a moment to take up a CRD; what is gone for good stays gone
+
+
+async def reread(client: Client, cache: Cache, key: Key) -> None:
+    """Read the object again where that may help. Raises ApiError. Any other version the watch brings by itself."""
+    if not is_worth_a_look(cache, key):
+        return
+    place = (key.namespace, key.name)
+    if key.kind == JOB_FLOW.kind:
+        body = await client.get(JOB_FLOW, *place)
+        flow = flow_view(msgspec.json.decode(body, type=FlowObject))
+        if _same_version(cache.flows.get(place), flow):
+            cache.flows.put(flow)
+    else:
+        body = await client.get(JOB_TEMPLATE, *place)
+        template = template_view(msgspec.json.decode(body, type=TemplateObject))
+        if _same_version(cache.templates.get(place), template):
+            cache.templates.put(template)
+
+
+def is_worth_a_look(cache: Cache, key: Key) -> bool:
+    """The object matters yet, and has lost fields that the installed CRD has, as far as is known."""
+    place = (key.namespace, key.name)
+    if key.kind == JOB_FLOW.kind:
+        flow = cache.flows.get(place)
+        return _is_curable(cache, flow) and flow is not None and flow.status.state.phase not in FINAL_PHASES
+    return _is_curable(cache, cache.templates.get(place))
+
+
+def _is_curable(cache: Cache, view: FlowView | TemplateView | None) -> bool:
+    kind = JOB_FLOW if isinstance(view, FlowView) else JOB_TEMPLATE
+    return view is not None and bool(view.lost) and not cache.installed.missing(kind)
+
+
+def _same_version(seen: FlowView | TemplateView | None, live: FlowView | TemplateView) -> bool:
+    return seen is not None and (seen.uid, seen.resource_version) == (live.uid, live.resource_version)
