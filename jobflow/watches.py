@@ -4,6 +4,9 @@ In: which namespaces to see. Out: reflectors of the kinds that flows are made of
 (`app.py` says why), and what keeps any of them from being in sync. Where the controller is confined to namespaces, each
 is filled by itself: a flow needs nothing from another, and rights that are missing in one keep only its own flows
 waiting. Where it sees the whole cluster, one more watch, of CRDs, wakes those whose kind was absent.
+
+What may not be seen (403) is told by `unseen`, at the start and later: without flows or children nothing is done, since
+nobody knows what there is; without templates only the steps wait that need one which is not known.
 """
 
 from __future__ import annotations
@@ -13,25 +16,24 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from jobflow.api import names
 from jobflow.api.access import Rule, Scope
-from jobflow.api.metadata import ObjectMeta
 from jobflow.api.objects import FlowObject, TemplateObject, flow_view, template_view
-from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, JOB_TEMPLATE, Resource
+from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, JOB_TEMPLATE, POD, Resource
 from jobflow.cache.cache import Cache
+from jobflow.cache.installed import Installed
 from jobflow.cache.scoped import Scoped, WholeSink
 from jobflow.clock import Clock
-from jobflow.kinds import vcjob
+from jobflow.kinds import pod, vcjob
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
 from jobflow.kube.reflector import Reflector, Selection, Sink
+from jobflow.schemas import CustomResourceDefinition, Definition, definition
 
 READ = ("list", "watch")
 
 ACCESS = (
-    *(Rule(resource, READ) for resource in (vcjob.RESOURCE, JOB_TEMPLATE, JOB_FLOW)),
+    *(Rule(resource, READ) for resource in (vcjob.RESOURCE, POD, JOB_TEMPLATE, JOB_FLOW)),
     Rule(CUSTOM_RESOURCE_DEFINITION, READ, scope=Scope.CLUSTER),
 )
 
@@ -55,17 +57,23 @@ class Watch:
 
 
 class Watches:
-    """All streams of one controller."""
+    """All streams of one controller. `on_sight` is called when what was refused may be seen (again)."""
 
-    def __init__(self, client: Client, clock: Clock, namespaces: Sequence[str], cache: Cache) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, namespaces: Sequence[str], cache: Cache, on_sight: Callable[[], None]
+    ) -> None:
         self._client = client
         self._clock = clock
         self._namespaces = namespaces
+        self._on_sight = on_sight
         self._kinds = (  # in the order in which they start
             self._of(vcjob.RESOURCE, Codec(vcjob.Job, vcjob.view), cache.children, names.CREATED_BY_JOB_FLOW),
+            self._of(POD, Codec(pod.Pod, pod.view), cache.pods, names.PROBED),
             self._of(JOB_TEMPLATE, Codec(TemplateObject, template_view), cache.templates),
             self._of(JOB_FLOW, Codec(FlowObject, flow_view), cache.flows),
         )
+        self._by_place = {(watch.resource, watch.namespace): watch for watch in self.all}
+        self.arrivals = self._kind_arrivals(cache.installed)
         self.usable = asyncio.Event()  # one namespace, or the cluster, is filled: work may begin
 
     @property
@@ -75,13 +83,25 @@ class Watches:
 
     @property
     def waiting(self) -> list[str]:
-        """Those whose first list is not in the cache, each with what keeps it."""
-        return [f"{watch}: {watch.reflector.problem or 'listing'}" for watch in self.all if not watch.filled]
+        """Those that need something: a first list, or a right that was taken away. Each with what keeps it."""
+        return [
+            f"{watch}: {watch.reflector.refusal or watch.reflector.problem or 'listing'}"
+            for watch in self.all
+            if not watch.filled or watch.reflector.refusal
+        ]
 
     @property
     def troubled(self) -> int:
         """How many are not in sync now."""
-        return sum(watch.reflector.problem is not None for watch in self.all)
+        reflectors: list[Reflector[Any]] = [watch.reflector for watch in self.all]
+        if not self._namespaces:
+            reflectors.append(self.arrivals)
+        return sum(reflector.problem is not None for reflector in reflectors)
+
+    def unseen(self, resource: Resource, namespace: str) -> str:
+        """Why the cluster may have other objects of this kind in this namespace than the cache has; or nothing."""
+        watch = self._by_place.get((resource, namespace if self._namespaces else None))
+        return watch.reflector.refusal if watch is not None else ""
 
     @property
     def undecodable(self) -> Mapping[str, int]:
@@ -95,16 +115,25 @@ class Watches:
                 namespaces.create_task(self._fill_one(watches, spawn), name=f"fill {watches[0].namespace or 'all'}")
 
     async def _fill_one(self, watches: Sequence[Watch], spawn: Callable[[Reflector[Any]], object]) -> None:
-        for watch in watches:
-            spawn(watch.reflector)
-            await watch.reflector.synced()
-            watch.filled = True
-        self.usable.set()
+        """Children, pods, templates, flows. Flows wait for the templates' list or its refusal, not for the right."""
+        async with asyncio.TaskGroup() as group:
+            for watch in watches:
+                spawn(watch.reflector)
+                listed = group.create_task(self._filled(watch), name=f"fill {watch}")
+                if watch.resource == JOB_TEMPLATE:
+                    await watch.reflector.synced_or_refused()
+                elif watch.resource != POD:  # steps that ask pods wait for them; nothing else does
+                    await listed
+            self.usable.set()
 
-    def kind_arrivals(self) -> Reflector[str]:
-        """A watch of CRDs, which wakes the reflectors of kinds that were absent."""
-        arrivals = _Arrivals(lambda: [watch.reflector for watch in self.all if watch.reflector.problem])
-        codec = Codec(_CustomResourceDefinition, lambda crd: crd.metadata.name)
+    async def _filled(self, watch: Watch) -> None:
+        await watch.reflector.synced()
+        watch.filled = True
+
+    def _kind_arrivals(self, installed: Installed) -> Reflector[Definition]:
+        """A watch of CRDs: it wakes the reflectors of kinds that were absent, and shows which fields are installed."""
+        arrivals = _Arrivals(lambda: [watch.reflector for watch in self.all if watch.reflector.problem], installed)
+        codec = Codec(CustomResourceDefinition, definition)
         return Reflector(self._client, self._clock, CUSTOM_RESOURCE_DEFINITION, codec, arrivals)
 
     def _of(self, resource: Resource, codec: Codec[Any], sink: Whole, labels: str = "") -> tuple[Watch, ...]:
@@ -113,6 +142,7 @@ class Watches:
         def watch(namespace: str | None, into: Sink[Any]) -> Watch:
             selection = Selection(namespace, labels)
             reflector = Reflector(self._client, self._clock, resource, codec, into, selection)
+            reflector.on_sight = self._on_sight
             return Watch(resource, namespace, codec, reflector)
 
         if not self._namespaces:
@@ -120,24 +150,28 @@ class Watches:
         return tuple(watch(namespace, Scoped(sink, _name_of)) for namespace in self._namespaces)
 
 
-class _CustomResourceDefinition(Struct):
-    metadata: ObjectMeta
-
-
 class _Arrivals:
     """The sink of the CRD watch: any change of a CRD is a reason to look again for kinds that are missing."""
 
-    def __init__(self, troubled: Callable[[], Sequence[Reflector[Any]]]) -> None:
+    def __init__(self, troubled: Callable[[], Sequence[Reflector[Any]]], installed: Installed) -> None:
         self._troubled = troubled
+        self._installed = installed
 
-    def replace(self, objects: Sequence[str], resource_version: str) -> None:
+    def replace(self, objects: Sequence[Definition], resource_version: str) -> None:
+        for obj in objects:
+            self._look(obj)
         self._wake()
 
-    def put(self, obj: str) -> None:
+    def put(self, obj: Definition) -> None:
+        self._look(obj)
         self._wake()
 
-    def remove(self, obj: str) -> None:
+    def remove(self, obj: Definition) -> None:
         """A CRD that leaves ends its kind's watch by itself."""
+
+    def _look(self, obj: Definition) -> None:
+        if obj.resource is not None and obj.shape is not None:
+            self._installed.saw_schema(obj.resource, obj.shape, obj.uid)
 
     def _wake(self) -> None:
         for reflector in self._troubled():

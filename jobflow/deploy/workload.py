@@ -58,9 +58,9 @@ def disruption_budget() -> Manifest:
 
 
 def service() -> Manifest:
-    """For the scraper of metrics."""
+    """For the scraper of metrics, which has most to tell while a replica is not ready."""
     port = {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics"}
-    spec = {"selector": SELECTOR, "ports": [port]}
+    spec = {"selector": SELECTOR, "ports": [port], "publishNotReadyAddresses": True}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(), "spec": spec}
 
 

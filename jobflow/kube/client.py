@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from random import Random
 
 import msgspec
@@ -51,6 +52,14 @@ class _ListBody(msgspec.Struct):
 _list_body = msgspec.json.Decoder(_ListBody)
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a server that says nothing, in seconds."""
+
+    request: float = REQUEST_SECONDS
+    silence: float = WATCH_SILENCE_SECONDS  # of a watch
+
+
 class Client:
     """One API server. Its verbs raise the errors of `errors.py`; one attempt takes 30 s at most.
 
@@ -58,11 +67,18 @@ class Client:
     """
 
     def __init__(
-        self, transport: Transport, clock: Clock, *, max_in_flight: int = 64, random: Random | None = None
+        self,
+        transport: Transport,
+        clock: Clock,
+        *,
+        max_in_flight: int = 64,
+        random: Random | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self.random = random or Random()
+        self._patience = patience or Patience()
         self.limiter = AdaptiveLimiter(clock, max_in_flight)
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> bytes:
@@ -111,7 +127,11 @@ class Client:
             ("timeoutSeconds", str(timeout_seconds)),
             *_selectors(label_selector, ""),
         )
-        return self._transport.stream(Request("GET", resource.path(namespace), query), WATCH_SILENCE_SECONDS)
+        return self._transport.stream(Request("GET", resource.path(namespace), query), self._patience.silence)
+
+    async def openapi(self, resource: Resource) -> bytes:
+        """The OpenAPI v3 document of the resource's group and version, which every client may read by default."""
+        return await self._send(Request("GET", f"/openapi/v3/apis/{resource.api_version}"))
 
     async def create(self, resource: Resource, namespace: str | None, body: object) -> bytes:
         """Create; AlreadyExists where the name is taken."""
@@ -185,6 +205,15 @@ class Client:
 
     async def _send(self, request: Request) -> bytes:
         deadline = self._clock.monotonic() + MAX_RETRY_SECONDS
+        try:
+            return await self._attempt(request)  # tenacity costs half of what a request does: only where one failed
+        except ApiError as error:
+            if not _repeatable(request, error):
+                raise
+            return await self._repeat(request, error, deadline)
+
+    async def _repeat(self, request: Request, failed: ApiError, deadline: float) -> bytes:
+        """What is left of four attempts, the first of which has `failed`."""
 
         def again(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
@@ -198,7 +227,14 @@ class Client:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return await retrying(self._attempt, request)
+        first: list[ApiError] = [failed]
+
+        async def attempt() -> bytes:
+            if first:
+                raise first.pop()
+            return await self._attempt(request)
+
+        return await retrying(attempt)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -210,7 +246,7 @@ class Client:
         await self.limiter.acquire()
         try:
             started = self._clock.monotonic()
-            response = await self._transport.request(request, REQUEST_SECONDS)
+            response = await self._transport.request(request, self._patience.request)
             self._learn(request, response, self._clock.monotonic() - started)
         finally:
             self.limiter.release()

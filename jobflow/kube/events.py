@@ -26,8 +26,9 @@ from jobflow.kube.errors import AlreadyExists, ApiError, NotFound, Throttled, Un
 
 ACCESS = (Rule(EVENT, ("create", "patch")),)
 
+GIVE_WAY_SECONDS = 0.2  # how soon a lane looks again whether the client is still busy
 LANES = 4  # requests for Events in flight: a sixteenth of the client's, and about 400 Events a second
-MAX_QUEUED = 4096  # in all lanes: a burst of a thousand flows; some 4 MB
+MAX_QUEUED = 8192  # in all lanes: a burst of two thousand flows; some 8 MB
 MAX_REMEMBERED = 8192  # Events that may be counted up instead of created anew
 REPEAT_SECONDS = 600.0
 FLUSH_SECONDS = 2.0
@@ -88,6 +89,7 @@ class EventRecorder:
         self._more = [asyncio.Event() for _ in range(LANES)]
         self._written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
         self._emitted = 0
+        self._told = ""  # why the last one was dropped: thousands of flows meet the same refusal
         self.dropped = 0
 
     def emit(self, about: ObjectReference, type: str, reason: str, message: str) -> None:
@@ -121,8 +123,14 @@ class EventRecorder:
     async def _drain(self, lane: int) -> None:
         queue = self._lanes[lane]
         while queue:
+            await self._give_way(lane)
             await self._send(queue[0])  # stays first until it is sent, so that a cancelled send is repeated
             queue.popleft()
+
+    async def _give_way(self, lane: int) -> None:
+        """While the client has much to do, one lane is left to Events: telling must not delay doing."""
+        while lane and self._client.limiter.busy:
+            await self._clock.sleep(GIVE_WAY_SECONDS)
 
     async def _flush(self) -> None:
         flushing = asyncio.create_task(self._drain_all())
@@ -143,6 +151,7 @@ class EventRecorder:
         for attempt in range(MAX_ATTEMPTS):
             try:
                 await self._write(what)
+                self._told = ""
                 return
             except (Unavailable, Throttled) as error:
                 problem: ApiError = error
@@ -153,7 +162,9 @@ class EventRecorder:
                 told = min(problem.retry_after or 0.0, MAX_RETRY_SECONDS)
                 await self._clock.sleep(max(told, FIRST_RETRY_SECONDS * 2**attempt))
         self.dropped += 1
-        log.warning("event dropped", object=what.about.name, reason=what.reason, error=problem.message)
+        if problem.message != self._told:
+            self._told = problem.message
+            log.warning("event dropped", object=what.about.name, reason=what.reason, error=problem.message)
 
     async def _write(self, what: Occurrence) -> None:
         written = self._written.get(what.same)

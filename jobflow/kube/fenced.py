@@ -6,10 +6,12 @@ before anything is sent. Reads pass: a standby fills its cache.
 The rule: a write that starts now must have ended, by its own timeout, while the lease is still ours. A request's
 timeout is 30 s, longer than a lease, so a write gets what the lease has left instead, where that is less; and none
 starts in the last third of the lease, where the work is being stopped anyway (`lease.py`). A process that was frozen
-and thaws with writes queued therefore sends none of them: its clock went on.
+and thaws with writes queued therefore sends none of them: its clock went on. One that was past this question is asked
+again before its bytes leave (`timely.py`).
 
-What no fence on this side can stop is a request whose bytes the kernel already had. Such a write cannot do harm: a
-status carries the version it was computed from, a create the one name its step can have, a delete the UID it means.
+What no fence on this side can stop is a process that freezes between that and the system call. Such a write does no
+harm to what another leader has decided: a status carries the version it was computed from, a create the one name its
+step can have, a delete the UID it means. Only where the flow has ended and its Jobs were deleted is that name free.
 """
 
 from __future__ import annotations

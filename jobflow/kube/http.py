@@ -1,32 +1,27 @@
 """HttpTransport: the wire to a real API server, and `connect`, which finds one.
 
-In: a kubeconfig, or the service account of the pod we run in. Out: a Transport. kubernetes_asyncio reads the
-configuration, sets up TLS and keeps tokens fresh. Our own bytes go through its connectors, not its request call:
-that encodes bodies anew, looks at few statuses, and asks the environment for proxies and ~/.netrc for passwords
-in a thread before each request. Proxies are used where the kubeconfig says so. The package is imported on
-`connect` only: it costs half a second and 70 MB.
+In: a kubeconfig, or the service account of the pod we run in (`kubeconfig.py`). Out: a Transport. Requests carry what
+the credentials are at that moment (`credentials.py`); one that was refused with 401, or that met a certificate of
+another CA, is sent once more where reading them again has brought new ones: the server has done nothing yet. Nothing is
+taken from the environment, neither proxies nor ~/.netrc; a proxy is used where the kubeconfig says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import aiohttp
-import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
 from jobflow import __version__
 from jobflow.clock import SystemClock
+from jobflow.kube.credentials import Credentials
 from jobflow.kube.errors import ApiError, NotSent, SilentStream, TruncatedStream, Unavailable
+from jobflow.kube.kubeconfig import Access, KubeconfigError, load
+from jobflow.kube.timely import TimelyBody
 from jobflow.kube.transport import Request, Response, Transport
 
 CONNECT_SECONDS = 5.0  # a node that is gone answers nothing, and TCP alone would try for two minutes
@@ -34,16 +29,13 @@ REQUEST_CONNECTIONS = 128  # more than the limiter lets through: requests queue 
 STREAM_CONNECTIONS = 0  # without limit: each watch holds one for its whole life
 READ_BUFFER_BYTES = 2**21  # a line may be twice as long; etcd stores objects of up to 1.5 MiB
 MAX_ERROR_BYTES = 65536
-RENEWAL_LEAD = timedelta(minutes=5)  # before a credential plugin's token expires: a third of what EKS gives
-RENEWAL_RETRY_SECONDS = 30.0  # a plugin may ask a server, or a person
-AUTHORIZATION = ["BearerToken"]  # kubernetes_asyncio's name for whatever goes into that header
-IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+UNAUTHORIZED = 401
 
-log = structlog.get_logger(__name__)
+__all__ = ["HttpTransport", "KubeconfigError", "NotTrusted", "connect"]
 
 
-class KubeconfigError(Exception):
-    """No configuration was found, or it does not lead to an API server."""
+class NotTrusted(NotSent):
+    """The server's certificate was not signed by a CA that we know, or is of another name, or has expired."""
 
 
 async def connect(kubeconfig: str | None, context: str | None = None) -> HttpTransport:
@@ -51,24 +43,25 @@ async def connect(kubeconfig: str | None, context: str | None = None) -> HttpTra
 
     Nothing is sent yet. Raises KubeconfigError where none of them leads to a server.
     """
-    found = await asyncio.to_thread(_load, kubeconfig, context)
-    if found.expires is not None:
-        found.configuration.refresh_api_key_hook = _renewal(found, partial(_load, kubeconfig, context))
-    return HttpTransport(found.configuration, namespace=found.namespace)
+    read = partial(load, kubeconfig, context)
+    return HttpTransport(Credentials(await asyncio.to_thread(read), read, SystemClock()))
 
 
 class HttpTransport(Transport):
     """HTTP/1.1 through aiohttp: one pool for requests and one for streams, so that neither starves the other.
 
-    `configuration` is a kubernetes_asyncio Configuration. To be made in a running event loop.
+    To be made in a running event loop.
     """
 
-    def __init__(self, configuration: Any, *, namespace: str = "default") -> None:
-        self.namespace = namespace
-        self.server: str = configuration.host.rstrip("/")
-        self._configuration = configuration
-        self._requests = _Pool(configuration, REQUEST_CONNECTIONS)
-        self._streams = _Pool(configuration, STREAM_CONNECTIONS)
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._clock = SystemClock()
+        self.namespace = credentials.access.namespace
+        self.server = credentials.access.server
+        self.origin = credentials.access.origin
+        self.in_pod = credentials.access.in_pod
+        self._requests = _session(REQUEST_CONNECTIONS)
+        self._streams = _session(STREAM_CONNECTIONS)
         self._waiting: set[asyncio.Timeout] = set()
         self._open: set[aiohttp.ClientResponse] = set()
         self._closed = False
@@ -124,49 +117,63 @@ class HttpTransport(Transport):
             finally:
                 self._waiting.discard(waiting)
 
-    async def _send(self, pool: _Pool, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _send(
+        self, session: aiohttp.ClientSession, request: Request, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """Send; once more where the credentials were refused and there are new ones."""
+        body = self._body(request, limits)
+        used = await self._credentials.current()
+        try:
+            answer = await self._try(session, request, limits, used, body)
+        except aiohttp.ClientConnectorCertificateError:
+            if not await self._credentials.refused(used):
+                raise
+        else:
+            if answer.status != UNAUTHORIZED or not await self._credentials.refused(used):
+                return answer
+            answer.close()
+        return await self._try(session, request, limits, self._credentials.access, body)
+
+    def _body(self, request: Request, limits: aiohttp.ClientTimeout) -> TimelyBody | None:
+        if not request.body:
+            return None
+        return TimelyBody(request.body, request.content_type, limits.total or float("inf"), self._clock)
+
+    async def _try(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        limits: aiohttp.ClientTimeout,
+        access: Access,
+        body: TimelyBody | None,
+    ) -> aiohttp.ClientResponse:
         headers = {"Accept": request.accept}
         if request.body:
             headers["Content-Type"] = request.content_type
-        await pool.authorize(headers)
-        return await pool.session.request(
+        if access.authorization:
+            headers["Authorization"] = access.authorization
+        return await session.request(
             request.method,
             self.server + request.path,
             params=request.query,
-            data=request.body or None,
+            data=body,
             headers=headers,
             timeout=limits,
-            proxy=self._configuration.proxy,
-            proxy_headers=self._configuration.proxy_headers,
-            server_hostname=self._configuration.tls_server_name,
+            ssl=access.tls,
+            proxy=access.proxy,
+            proxy_headers=access.proxy_headers,
+            server_hostname=access.server_name,
             allow_redirects=False,  # an API server does not redirect; a token must not follow one
         )
 
 
-class _Pool:
-    """An ApiClient for its TLS, its connector and its tokens, and our own session over that connector."""
-
-    def __init__(self, configuration: Any, connections: int) -> None:
-        client = importlib.import_module("kubernetes_asyncio.client")
-        configuration.connection_pool_maxsize = connections
-        self._api = client.ApiClient(configuration)
-        self.session = aiohttp.ClientSession(
-            connector=self._api.rest_client.pool_manager.connector,
-            connector_owner=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"jobflow/{__version__}"},
-            read_bufsize=READ_BUFFER_BYTES,
-        )
-
-    async def authorize(self, headers: dict[str, str]) -> None:
-        try:
-            await self._api.update_params_for_auth(headers, [], AUTHORIZATION)
-        except Exception as error:  # token file, credential plugin, OIDC: each has errors of its own
-            raise NotSent(f"no credentials for the API server: {error}") from error
-
-    async def close(self) -> None:
-        await self.session.close()
-        await self._api.close()
+def _session(connections: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"jobflow/{__version__}"},
+        read_bufsize=READ_BUFFER_BYTES,
+    )
 
 
 class _HttpStream:
@@ -204,7 +211,11 @@ def _told(server: str, late: ApiError) -> Iterator[None]:
     """aiohttp's errors as ours: by whether anything was sent, and `late` where time ran out."""
     try:
         yield
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise NotTrusted(f"{server} is not trusted: {error.certificate_error}") from error
+    except aiohttp.ClientConnectorError as error:
+        raise NotSent(f"no connection to {server}: {error.os_error.strerror or error.os_error}") from error
+    except aiohttp.ConnectionTimeoutError as error:
         raise NotSent(f"no connection to {server}: {error}") from error
     except TimeoutError as error:
         raise late from error
@@ -215,98 +226,3 @@ def _told(server: str, late: ApiError) -> Iterator[None]:
 
 def _lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in answer.headers.items()}
-
-
-def _kubeconfig_path(kubeconfig: str | None) -> str | None:
-    """The file, or the list of files that $KUBECONFIG may be; None where there is none."""
-    named, origin = (kubeconfig, "--kubeconfig") if kubeconfig else (os.environ.get("KUBECONFIG"), "$KUBECONFIG")
-    if not named:
-        default = Path.home() / ".kube" / "config"
-        return str(default) if default.is_file() else None
-    files = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
-    if not any(file.is_file() for file in files):
-        raise KubeconfigError(f"kubeconfig {named} (from {origin}) does not exist: correct the path or unset it")
-    return named
-
-
-@dataclass
-class _Found:
-    """What a kubeconfig or a pod says; `expires` where a credential plugin gave a token that does."""
-
-    configuration: Any
-    namespace: str
-    expires: datetime | None = None
-
-
-def _load(kubeconfig: str | None, context: str | None) -> _Found:
-    """In a thread, with a loop of its own: the loader reads files and runs plugins, some of it blocking."""
-    path = _kubeconfig_path(kubeconfig)
-    if path is None and "KUBERNETES_SERVICE_HOST" not in os.environ:
-        raise KubeconfigError(
-            "no cluster to talk to: there is no --kubeconfig, no $KUBECONFIG and no ~/.kube/config, and this is "
-            "not a pod; name a kubeconfig, or run without a cluster (jobflow run)"
-        )
-    importlib.import_module("kubernetes_asyncio.config")
-    if path is None:
-        return _from_pod()
-    with asyncio.Runner() as runner:
-        return runner.run(_from_file(path, context))
-
-
-async def _from_file(path: str, context: str | None) -> _Found:
-    config = importlib.import_module("kubernetes_asyncio.config")
-    configuration = importlib.import_module("kubernetes_asyncio.client").Configuration()
-    configuration.host = ""
-    where = f"kubeconfig {path}, " + (f"context {context!r}" if context else "its current context")
-    try:
-        loader = await config.load_kube_config(path, context, configuration, persist_config=False)
-    except Exception as error:  # YAML, missing keys, certificates, plugins: each has errors of its own
-        raise KubeconfigError(
-            f"{where}: {error or type(error).__name__}; `kubectl config get-contexts` lists what there is"
-        ) from error
-    if not configuration.host:
-        raise KubeconfigError(f"{where}: its cluster names no server; set clusters[].cluster.server")
-    namespace = loader.current_context["context"].get("namespace") or "default"
-    return _Found(configuration, namespace, getattr(loader, "exec_plugin_expiry", None))
-
-
-def _renewal(found: _Found, load: Callable[[], _Found]) -> Callable[[Any], Awaitable[None]]:
-    """What kubernetes_asyncio calls before each request: runs the credential plugin again when it is time.
-
-    A plugin that fails is logged and tried again; until its token expires requests go on with it.
-    """
-    clock = SystemClock()
-    renewing = asyncio.Lock()
-    tried = float("-inf")
-
-    async def hook(configuration: Any) -> None:
-        nonlocal tried
-        if found.expires is None or clock.now() < found.expires - RENEWAL_LEAD:
-            return
-        async with renewing:
-            if clock.monotonic() - tried < RENEWAL_RETRY_SECONDS:
-                return  # another request has done it
-            tried = clock.monotonic()
-            try:
-                fresh = await asyncio.to_thread(load)
-            except KubeconfigError as error:
-                log.warning("credentials cannot be renewed", error=str(error))
-                return
-            found.expires = fresh.expires
-            configuration.api_key.update(fresh.configuration.api_key)
-
-    return hook
-
-
-def _from_pod() -> _Found:
-    config = importlib.import_module("kubernetes_asyncio.config")
-    configuration = importlib.import_module("kubernetes_asyncio.client").Configuration()
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-        namespace = IN_CLUSTER_NAMESPACE.read_text().strip()
-    except (config.ConfigException, OSError) as error:
-        raise KubeconfigError(
-            f"the pod's service account does not lead to the API server: {error}; set "
-            "automountServiceAccountToken, or name a kubeconfig"
-        ) from error
-    return _Found(configuration, namespace or "default")

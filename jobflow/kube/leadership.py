@@ -55,6 +55,10 @@ class Sent:
         """This moment."""
         return cls(clock.monotonic(), clock.now())
 
+    def elapsed(self, clock: Clock) -> float:
+        """Seconds since then, by whichever clock went further: a paused virtual machine stops the monotonic one."""
+        return max(clock.monotonic() - self.monotonic, (clock.now() - self.wall).total_seconds())
+
 
 class Leadership:
     """One term. It ends for good; the next one is another object."""
@@ -71,15 +75,8 @@ class Leadership:
 
     @property
     def remaining(self) -> float:
-        """Seconds for which the lease is ours.
-
-        By whichever of our clocks went further since the last renewal: a paused virtual machine stops the monotonic
-        one, and a wall clock that was set forward costs no more than a pause until the next renewal.
-        """
-        if self._ended:
-            return 0.0
-        by_wall = (self._clock.now() - self._sent.wall).total_seconds()
-        return self._timing.duration - max(self._clock.monotonic() - self._sent.monotonic, by_wall)
+        """Seconds for which the lease is ours; a wall clock set forward costs a pause until the next renewal."""
+        return 0.0 if self._ended else self._timing.duration - self._sent.elapsed(self._clock)
 
     @property
     def until_deadline(self) -> float:

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
 import structlog
 
-from jobflow.api.access import Rule, Scope
-from jobflow.api.resources import LEASE
 from jobflow.clock import Clock
-from jobflow.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from jobflow.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 from jobflow.kube.leadership import Leadership, Sent, Timing
 from jobflow.kube.lease_records import Lease, LeaseRecords, LeaseSpec, micro_time
+from jobflow.kube.lease_watch import LeaseWatch
 from jobflow.obs.measures import Measures
 
 T = TypeVar("T")
 Lead = Callable[[Leadership], Awaitable[None]]
-
-ACCESS = (Rule(LEASE, ("get", "create", "patch"), scope=Scope.OWN),)
 
 WRITE_MARGIN_SECONDS = 1.0  # between the end of the last write and that of the lease: clocks do not run equally fast
 TICK_SECONDS = 0.01  # a loop's clock is coarser than a float: a shorter sleep might not pass any time
@@ -56,7 +54,10 @@ class Election:
         self._lease: Lease | None = None  # as stored, as far as we know; None: read it before it is written
         self._seen = LeaseSpec()  # the record when it last changed, and when we saw that
         self._seen_at = 0.0
+        self._asked: LeaseSpec | None = None  # a record that we tried to store, and have not heard of
+        self._asked_at = Sent(0.0, datetime.min)
         self._told = ""  # what was last logged of a lease that is not ours
+        self.refusal = ""  # why this replica cannot lead until somebody gives it the right to the Lease
         self.leadership: Leadership | None = None
 
     def may_write(self) -> float:
@@ -74,18 +75,29 @@ class Election:
                 return
 
     async def _acquire(self) -> Leadership:
-        while True:
-            started = self._clock.monotonic()
-            try:
-                leadership = await self._within(self._timing.renew_deadline / 2, self._campaign)
-            except ApiError as error:
-                self._failed(error)
-            else:
-                if leadership is not None:
-                    return leadership
-                self._measures.lease_round("waiting")
-            longest = self._timing.retry * (1 - self._random.uniform(0.0, RETRY_JITTER))
-            await self._clock.sleep(max(longest - (self._clock.monotonic() - started), TICK_SECONDS))
+        watch = LeaseWatch(self._records, self._clock)
+        try:
+            while True:
+                started = self._clock.monotonic()
+                try:
+                    leadership = await self._within(self._timing.renew_deadline / 2, self._campaign)
+                except ApiError as error:
+                    self._failed(error)
+                else:
+                    self.refusal = ""
+                    if leadership is not None:
+                        return leadership
+                    self._measures.lease_round("waiting")
+                await watch.pause(max(self._until_next_round(started), TICK_SECONDS), self._lease)
+        finally:
+            await watch.close()
+
+    def _until_next_round(self, started: float) -> float:
+        """A retry after the last round began; sooner where the lease runs out before that."""
+        pause = self._timing.retry * (1 - self._random.uniform(0.0, RETRY_JITTER))
+        pause -= self._clock.monotonic() - started
+        held = self._held_for()
+        return min(pause, held) if held > 0 else pause
 
     async def _campaign(self, timeout: float) -> Leadership | None:
         """One round: None while the lease is somebody else's."""
@@ -94,8 +106,7 @@ class Election:
         if (held := self._held_for()) > 0:
             self._tell(f"{self._seen.holderIdentity} leads", stale_in=round(held, 1))
             return None
-        sent = Sent.now(self._clock)
-        await self._store(lease, timeout)
+        sent = await self._store(lease, timeout)
         log.info("leading", lease=str(self._records), identity=self.identity, transitions=self._seen.leaseTransitions)
         self._told = ""
         return Leadership(self._clock, self._timing, sent)
@@ -153,16 +164,24 @@ class Election:
                 self._observe(self._lease)
                 if self._lease is not None and self._seen.holderIdentity not in (None, "", self.identity):
                     raise _TakenError(f"{self._seen.holderIdentity} holds the lease")
-            sent = Sent.now(self._clock)
             try:
-                await self._store(self._lease, timeout)
+                sent = await self._stored(timeout)
             except (Conflict, NotFound):
                 self._lease = None
                 if last:
                     raise
             else:
+                self.refusal = ""
                 leadership.renewed(sent)
                 return
+
+    async def _stored(self, timeout: float) -> Sent:
+        """When the renewal was sent that is stored now: an earlier one, where only its answer was late or lost."""
+        if self._lease is not None and self._lease.spec == self._asked:
+            self._asked = None
+            self._measures.lease_round("held")
+            return self._asked_at
+        return await self._store(self._lease, timeout)
 
     async def _release(self) -> None:
         """Give the lease back, so that nobody has to wait for its end; a try, for whoever stops."""
@@ -180,9 +199,10 @@ class Election:
         given = LeaseSpec("", 1, lease.spec.acquireTime, now, lease.spec.leaseTransitions)
         await self._records.write(lease, given, timeout)
 
-    async def _store(self, lease: Lease | None, timeout: float) -> None:
-        """Write that we hold it, from what is stored."""
-        now = micro_time(self._clock.now())
+    async def _store(self, lease: Lease | None, timeout: float) -> Sent:
+        """Write that we hold it, from what is stored; when that was sent."""
+        sent = Sent.now(self._clock)
+        now = micro_time(sent.wall)
         before = lease.spec if lease is not None else self._seen
         ours = before.holderIdentity == self.identity
         transitions = before.leaseTransitions or 0
@@ -190,10 +210,13 @@ class Election:
             transitions += 1
         acquired = before.acquireTime if ours else now
         spec = LeaseSpec(self.identity, self._timing.duration, acquired or now, now, transitions)
+        self._asked, self._asked_at = spec, sent
         stored = self._records.create(spec, timeout) if lease is None else self._records.write(lease, spec, timeout)
         self._lease = await stored
         self._observe(self._lease)
+        self._asked = None
         self._measures.lease_round("held")
+        return sent
 
     def _observe(self, lease: Lease | None) -> None:
         """Take note of a record. One that is gone was not given back: whoever held it may still be at work."""
@@ -209,6 +232,7 @@ class Election:
 
     def _failed(self, error: ApiError) -> None:
         self._lease = None  # it may have been written all the same: read it first
+        self.refusal = f"lease {self._records}: {error.message}" if isinstance(error, Forbidden) else ""
         self._measures.lease_round("error")
         self._tell(f"lease {self._records}: {error.message}")
 

@@ -17,11 +17,15 @@ from jobflow.api.access import Rule, Scope
 from jobflow.api.metadata import ObjectMeta
 from jobflow.api.names import FIELD_MANAGER
 from jobflow.api.resources import LEASE
+from jobflow.kube.codec import Codec, EventType
 from jobflow.kube.errors import KindNotFound, NotFound, Unavailable, error_for
 from jobflow.kube.transport import MERGE_PATCH, Request, Transport
 
-ACCESS = (Rule(LEASE, ("create", "get", "patch"), scope=Scope.OWN),)
+ACCESS = (Rule(LEASE, ("create", "get", "patch", "watch"), scope=Scope.OWN),)
 
+WATCH_SILENCE_SECONDS = 90.0  # bookmarks come about once a minute; longer silence is a dead peer
+
+_WATCH = (("watch", "true"), ("allowWatchBookmarks", "true"))
 _QUERY = (("fieldManager", FIELD_MANAGER),)
 
 
@@ -49,6 +53,7 @@ class LeaseRecords:
         self._transport = transport
         self.namespace = namespace
         self.name = name
+        self._codec = Codec(Lease, lambda lease: lease)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -73,6 +78,24 @@ class LeaseRecords:
         body = self._body(spec, {"uid": meta.uid, "resourceVersion": meta.resourceVersion})
         path = LEASE.path(self.namespace, self.name)
         return await self._ask(Request("PATCH", path, _QUERY, body, MERGE_PATCH), timeout)
+
+    async def released(self, read: Lease) -> bool:
+        """Watch it: True once it names no holder, False where the watch ends before. Raises ApiError.
+
+        The watch begins after `read`: one that begins with what there is, is refused where etcd is older than 3.5.8.
+        A Lease that is deleted was not given back.
+        """
+        since = (("fieldSelector", f"metadata.name={self.name}"), ("resourceVersion", read.metadata.resourceVersion))
+        request = Request("GET", LEASE.path(self.namespace), (*since, *_WATCH))
+        async with self._transport.stream(request, WATCH_SILENCE_SECONDS) as stream:
+            if stream.status != 200:
+                raise error_for(stream.status, await stream.body(), stream.headers)
+            async for line in stream.lines():
+                event = self._codec.event(line)
+                lease = event.object if event.type is not EventType.DELETED else None
+                if lease is not None and not lease.spec.holderIdentity:
+                    return True
+        return False
 
     def _body(self, spec: LeaseSpec, metadata: dict[str, Any]) -> bytes:
         kind = {"apiVersion": LEASE.api_version, "kind": LEASE.kind}

@@ -16,6 +16,8 @@ MIN_IN_FLIGHT = 2  # a limiter that closes wholly could not find out that the se
 THROTTLED_FACTOR = 0.5  # 429: the server said so
 SLOW_FACTOR = 0.9  # latency: our own guess, so gentler
 SETTLE_SECONDS = 1.0  # at most one decrease in this time: answers to older requests tell the same story again
+SLOW_SHARE = 4  # latency shrinks the limit to a quarter and no further: a server that others keep busy is slow as well
+BUSY_SHARE = 4  # with a quarter of all turns taken there is work that Events should not hold up
 SLOW_SECONDS = 0.25  # shorter answers are fast enough whatever the baseline
 SLOW_RATIO = 4.0  # slower than this many times the baseline is a queue in the server
 SMOOTHING = 0.1  # weight of one answer in the current latency
@@ -39,6 +41,11 @@ class AdaptiveLimiter:
     def limit(self) -> int:
         """How many requests may be in flight now."""
         return int(self._limit)
+
+    @property
+    def busy(self) -> bool:
+        """Whether so much is in flight that what can wait should."""
+        return self.in_flight > self._maximum / BUSY_SHARE or bool(self._waiting)
 
     async def acquire(self) -> None:
         """Wait for a turn. Each acquire is followed by one release."""
@@ -67,8 +74,9 @@ class AdaptiveLimiter:
         """A request about one object was answered in `seconds`: grow, or shrink where answers became slow."""
         self._latency += SMOOTHING * (seconds - self._latency) if self._latency else seconds
         self._baseline = min(self._baseline * BASELINE_DRIFT, seconds) if self._baseline else seconds
-        if self._latency > max(SLOW_SECONDS, SLOW_RATIO * self._baseline):
-            self._decrease(SLOW_FACTOR)
+        least = self._maximum / SLOW_SHARE
+        if self._limit > least and self._latency > max(SLOW_SECONDS, SLOW_RATIO * self._baseline):
+            self._decrease(SLOW_FACTOR, least)
         elif self.in_flight >= self.limit:  # growing a limit that nobody reaches would say nothing
             self._limit = min(self._limit + 1 / self._limit, self._maximum)
 
@@ -76,9 +84,9 @@ class AdaptiveLimiter:
         """The server answered 429."""
         self._decrease(THROTTLED_FACTOR)
 
-    def _decrease(self, factor: float) -> None:
+    def _decrease(self, factor: float, least: float = MIN_IN_FLIGHT) -> None:
         now = self._clock.monotonic()
         if now - self._decreased_at < SETTLE_SECONDS:
             return
         self._decreased_at = now
-        self._limit = max(self._limit * factor, MIN_IN_FLIGHT)
+        self._limit = max(self._limit * factor, least, MIN_IN_FLIGHT)

@@ -62,6 +62,8 @@ class MeasuredTransport(Transport):
 def verb_and_resource(request: Request) -> tuple[str, str]:
     """Kubernetes' verb, and the kind as `plural.group` or `plural.group/subresource`."""
     parts = request.path.split("/")
+    if parts[1:2] == ["openapi"]:
+        return "get", "openapi"
     if len(parts) > 2 and parts[1] == "apis":
         group, rest = parts[2], parts[4:]
     else:

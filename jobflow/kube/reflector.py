@@ -9,7 +9,7 @@ apart from the requests themselves. kube-apiserver ends every watch sooner or la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, Protocol, TypeVar
@@ -20,7 +20,7 @@ from jobflow.api.resources import Resource
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec, Event, EventType
-from jobflow.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, error_for
+from jobflow.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, Unauthorized, error_for
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -99,7 +99,14 @@ def next_state(state: State, turn: Turn) -> State:
             return Listing()
         case error if _version_of_the_future(error):
             return Listing()
+        case error if _is_refusal(error) and isinstance(state, Watching):
+            return Listing()  # rights may be missing for days: whoever gets them back first sees what is there now
     return Watching(turn.version) if isinstance(state, Watching) else state
+
+
+def _is_refusal(error: ApiError | None) -> bool:
+    """Missing rights, which only a person can mend; credentials may yet be refreshed by themselves."""
+    return isinstance(error, Forbidden) and not isinstance(error, Unauthorized)
 
 
 def _version_of_the_future(error: ApiError) -> bool:
@@ -152,7 +159,10 @@ class Reflector(Generic[T]):
         self._selection = selection or Selection()
         self._pace = Pace(client.random)
         self._synced = asyncio.Event()
+        self._looked = asyncio.Event()
         self._problem: str | None = "not listed yet"
+        self.refusal = ""  # the server's words, while it knows us and says no: the sink gets older and older
+        self.on_sight: Callable[[], None] = lambda: None  # called when a watch that was refused stands again
         self._pause: asyncio.Task[None] | None = None
         self._arriving_until = float("-inf")
 
@@ -164,6 +174,10 @@ class Reflector(Generic[T]):
     async def synced(self) -> None:
         """Wait until the first list was delivered, or the kind was found to be absent."""
         await self._synced.wait()
+
+    async def synced_or_refused(self) -> None:
+        """Wait until the first list was delivered, or the server said that we may not have it."""
+        await self._looked.wait()
 
     def retry_now(self) -> None:
         """Something changed (the kind's CRD arrived, rights were given): wait no longer."""
@@ -177,7 +191,8 @@ class Reflector(Generic[T]):
         while True:
             started = self._clock.monotonic()
             turn = await (self._watch(state.version) if isinstance(state, Watching) else self._list())
-            self._note(turn.error)
+            if turn.error is not None:
+                self._note(turn.error)
             after = next_state(state, turn)
             if isinstance(after, Absent):
                 if state != after:
@@ -242,10 +257,17 @@ class Reflector(Generic[T]):
     def _deliver(self, objects: Sequence[T], version: str) -> None:
         self._sink.replace(objects, version)
         self._synced.set()
+        self._looked.set()
 
     def _note(self, error: ApiError | None) -> None:
         """Keep why we are out of sync, and log it when it changes."""
         problem = None if error is None else _told(error)
+        if problem is not None and _is_refusal(error):
+            self.refusal = problem
+            self._looked.set()
+        elif self.refusal and isinstance(error, NotFound | None):
+            self.refusal = ""
+            self.on_sight()
         if problem == self._problem:
             return
         before, self._problem = self._problem, problem
@@ -274,6 +296,8 @@ def _told(error: ApiError) -> str:
     match error:
         case NotFound():
             return "kind absent"
+        case Unauthorized():
+            return f"credentials not accepted: {error.message}"
         case Forbidden():
             return f"forbidden: {error.message}"
         case Gone():

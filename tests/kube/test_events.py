@@ -164,7 +164,7 @@ async def test_an_absent_server_is_asked_a_few_times_only(api, recorder, running
 async def test_emit_never_waits_and_drops_what_is_too_much(api, recorder):
     for number in range(5000):
         recorder.emit(FLOW, "Normal", "Created", str(number))
-    assert recorder.dropped == 5000 - 1024  # one object has one lane
+    assert recorder.dropped == 5000 - 2048  # one object has one lane
 
 
 async def test_a_burst_of_many_objects_is_kept(api, recorder, running):
@@ -197,3 +197,17 @@ async def test_when_it_is_cancelled_it_ends_within_two_seconds(api, recorder, ru
     await asyncio.wait({running})
     assert asyncio.get_running_loop().time() - stopped == pytest.approx(2.0)
     assert recorder.dropped == 1
+
+
+async def test_while_the_client_is_busy_one_lane_goes_on(api, client, recorder, running):
+    for _ in range(client.limiter.limit // 2):
+        await client.limiter.acquire()
+    for number in range(40):
+        about = ObjectReference(JOB_FLOW, "ns", f"flow-{number}", f"uid-{number}")
+        recorder.emit(about, "Normal", "Created", "created")
+    await asyncio.sleep(10)
+    assert 0 < len(written(api)) < 40
+    for _ in range(client.limiter.in_flight):
+        client.limiter.release()
+    await asyncio.sleep(1)
+    assert len(written(api)) == 40

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from random import Random
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ import pytest
 
 from jobflow.api.resources import LEASE
 from jobflow.kube.client import Client
-from jobflow.kube.errors import NotSent, Unavailable
+from jobflow.kube.errors import Forbidden, Gone, NotSent, Unavailable
 from jobflow.kube.leadership import Leadership, Sent, Timing
 from jobflow.kube.lease import Election
 from jobflow.kube.lease_records import LeaseRecords
@@ -35,6 +36,8 @@ class Api:
     def __init__(self, server: ApiServer) -> None:
         self._inner = server.transport()
         self.asked: list[Request] = []
+        self.watched: list[Request] = []
+        self.no_watch: Exception | None = None
         self.instead: Callable[[Request], Any] | None = None
 
     async def request(self, request: Request, timeout: float) -> Response:
@@ -44,6 +47,12 @@ class Api:
                 raise answer
             return await answer if asyncio.iscoroutine(answer) else answer
         return await self._inner.request(request, timeout)
+
+    def stream(self, request: Request, silence: float):
+        self.watched.append(request)
+        if self.no_watch is not None:
+            raise self.no_watch
+        return self._inner.stream(request, silence)
 
 
 class Work:
@@ -82,7 +91,8 @@ async def start(api):
     tasks = []
 
     def start(name: str, work: Work, timing: Timing = TIMING) -> tuple[Election, asyncio.Task[None]]:
-        election = Election(LeaseRecords(api, "default", "jobflow-controller"), VirtualClock(), name, timing)
+        records = LeaseRecords(api, "default", "jobflow-controller")
+        election = Election(records, VirtualClock(), name, timing, Random(name))
         tasks.append(asyncio.create_task(election.run(work)))
         return election, tasks[-1]
 
@@ -232,6 +242,25 @@ async def test_a_renewal_whose_answer_was_lost_is_no_rival(start, api, server):
     assert (work.running, len(work.terms)) == (1, 1)
 
 
+async def test_renewals_that_are_done_and_answered_too_late_are_found_done(start, api, server):
+    """A server that is slow to write: each answer comes after our patience has ended."""
+    work = Work()
+    start("a", work)
+    await asyncio.sleep(1)
+
+    async def late(request: Request) -> Response:
+        answered = await server.transport().request(request, 1)
+        await asyncio.sleep(TIMING.renew_deadline)
+        return answered
+
+    api.instead = lambda request: late(request) if request.method == "PATCH" else None
+    asked = len(api.asked)
+    await asyncio.sleep(60)
+    assert (work.running, len(work.terms)) == (1, 1)
+    writes = [request for request in api.asked[asked:] if request.method == "PATCH"]
+    assert len(writes) <= 60 / TIMING.renew_every, "it is not written again only to hear that it was"
+
+
 async def test_the_work_has_ended_before_it_campaigns_again(start, api):
     work = Work()
     start("a", work)
@@ -373,3 +402,82 @@ async def test_the_lease_counts_from_when_a_renewal_was_sent_not_from_its_answer
     assert work.terms[0].remaining == pytest.approx(TIMING.duration - 1.6, abs=0.2)
     await asyncio.sleep(6.6)  # the renewal was sent at 6.5 and answered at 8
     assert work.terms[0].remaining == pytest.approx(TIMING.duration - 1.7, abs=0.2)
+
+
+class TestWatchingTheLease:
+    """A replica that stands by is woken when the lease is given back; rounds go on whatever becomes of the watch."""
+
+    async def stand_by(self, start) -> tuple[Work, Work]:
+        first, second = Work(), Work()
+        start("first", first)
+        await asyncio.sleep(1)
+        start("second", second)
+        await asyncio.sleep(20)
+        assert (first.running, second.running) == (1, 0)
+        return first, second
+
+    async def test_it_leads_at_once_when_the_lease_is_given_back(self, start):
+        first, second = await self.stand_by(start)
+        first.done.set()
+        await asyncio.sleep(0.05)
+        assert (first.running, second.running) == (0, 1)
+
+    async def test_one_watch_stays_open_while_it_stands_by_and_none_while_it_leads(self, start, api, server):
+        _, second = await self.stand_by(start)
+        assert len(api.watched) == 1
+        assert dict(api.watched[0].query)["fieldSelector"] == "metadata.name=jobflow-controller"
+        client = Client(server.transport(), VirtualClock())
+        await client.patch(LEASE, "default", "jobflow-controller", {"spec": {"holderIdentity": ""}})
+        await asyncio.sleep(1)
+        assert second.running == 1
+        await asyncio.sleep(TIMING.duration)
+        assert len(api.watched) == 2, "the other one stands by now"
+
+    @pytest.mark.parametrize(
+        ("told", "answer"),
+        [
+            ("it breaks", Unavailable("reset")),
+            ("it is not allowed", Forbidden("leases is forbidden: cannot watch")),
+            ("it is told that the version is gone", Gone("too old")),
+        ],
+    )
+    async def test_without_a_watch_the_next_round_finds_it(self, start, api, told, answer):
+        api.no_watch = answer
+        first, second = await self.stand_by(start)
+        first.done.set()
+        await asyncio.sleep(TIMING.retry + 0.1)
+        assert second.running == 1, told
+
+    async def test_a_missing_right_is_told_once(self, start, api, capsys):
+        api.no_watch = Forbidden("leases is forbidden: cannot watch")
+        await self.stand_by(start)
+        assert capsys.readouterr().out.count("lease is not watched, only looked at") == 1
+
+    async def test_a_lease_that_cannot_be_taken_is_not_asked_for_in_a_hurry(self, start, api):
+        first, second = await self.stand_by(start)
+        api.instead = lambda request: refusal(403, "Forbidden") if request.method == "PATCH" else None
+        first.done.set()
+        asked = len(api.asked)
+        await asyncio.sleep(60)
+        assert second.running == 0
+        assert len(api.asked) - asked < 2 * 60 / TIMING.retry / 0.8 + 5, "a read and a write in each round"
+
+    async def test_deleting_the_lease_wakes_nobody(self, start, server, api):
+        await self.stand_by(start)
+        client = Client(server.transport(), VirtualClock())
+        asked = len(api.asked)
+        await client.delete(LEASE, "default", "jobflow-controller")
+        await asyncio.sleep(0.05)
+        assert len(api.asked) == asked
+
+    async def test_the_end_of_a_lease_is_not_waited_out_by_another_round(self, start, server):
+        client = Client(server.transport(), VirtualClock())
+        spec = {"holderIdentity": "dead", "leaseDurationSeconds": 15}
+        body = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": {"name": "jobflow-controller"}}
+        await client.create(LEASE, "default", {**body, "spec": spec})
+        work = Work()
+        start("a", work)
+        await asyncio.sleep(14.9)
+        assert not work.terms
+        await asyncio.sleep(0.2)
+        assert work.running == 1

@@ -105,3 +105,27 @@ async def test_fast_answers_may_vary(limiter):
     await answered_in(limiter, 0.002, times=10)
     await answered_in(limiter, 0.1, times=20)
     assert limiter.limit == 8
+
+
+async def test_slow_answers_leave_a_quarter_where_only_429_goes_lower(limiter):
+    await answered_in(limiter, 0.02, times=10)
+    await answered_in(limiter, 0.8, times=100)
+    assert limiter.limit in (2, 3)
+
+
+async def test_a_limit_that_429_brought_down_grows_back_although_answers_are_slow():
+    wide = AdaptiveLimiter(SystemClock(), 64)
+    await answered_in(wide, 0.02, times=3)
+    for _ in range(5):
+        wide.throttled()
+        await asyncio.sleep(1.1)
+    assert wide.limit == 2
+    await answered_in(wide, 0.8, times=25)
+    assert 14 <= wide.limit <= 17
+
+
+@pytest.mark.parametrize(("in_flight", "busy"), [(0, False), (2, False), (3, True)])
+async def test_busy_is_more_than_a_quarter_of_all_turns(in_flight, busy, limiter):
+    for _ in range(in_flight):
+        await limiter.acquire()
+    assert limiter.busy is busy

@@ -10,7 +10,15 @@ import pytest
 
 from jobflow.clock import SystemClock
 from jobflow.kube.client import Client
-from jobflow.kube.errors import Forbidden, Gone, KindNotFound, SilentStream, TruncatedStream, Unavailable
+from jobflow.kube.errors import (
+    Forbidden,
+    Gone,
+    KindNotFound,
+    SilentStream,
+    TruncatedStream,
+    Unauthorized,
+    Unavailable,
+)
 from jobflow.kube.reflector import (
     Absent,
     Listing,
@@ -296,6 +304,45 @@ async def test_a_forbidden_kind_is_told_retried_and_never_synced(api, held, refl
     assert reflector.problem is None
 
 
+async def test_a_right_that_is_taken_away_and_given_back(api, held, reflector, run):
+    """While it is away the sink is told to be unseen; it is in sight again when a watch stands after a new list."""
+    seen: list[dict[str, str]] = []
+    reflector.on_sight = lambda: seen.append(dict(held.versions))
+    api.lists = [api.page("a", version="7"), api.refusal(403, "Forbidden", message="widgets is forbidden")]
+    api.watches = [api.stream_of(9.0, end=None), api.refusal(403, "Forbidden", message="widgets is forbidden")]
+    await run(100)
+    assert (reflector.refusal, held.versions) == ("forbidden: widgets is forbidden", {"a": "7"})
+    assert seen == []
+    api.lists, api.watches = [api.page("b", version="9")], [api.stream_of()]
+    await run(31)
+    assert (reflector.refusal, reflector.problem) == ("", None)
+    assert seen == [{"b": "9"}]
+
+
+async def test_a_list_alone_is_no_sight(api, held, reflector, run):
+    """Where the verb `watch` is missing, what is listed is old the moment after."""
+    api.lists = [api.page("a", version="7")]
+    api.watches = [api.refusal(403, "Forbidden", message="widgets is forbidden")]
+    reflector.on_sight = lambda: pytest.fail("it cannot be watched")
+    await run(100)
+    assert reflector.refusal == "forbidden: widgets is forbidden"
+    assert len(api.log) < 60
+
+
+async def test_a_refused_kind_that_leaves_is_no_longer_refused(api, held, reflector, run):
+    seen: list[str] = []
+    reflector.on_sight = lambda: seen.append("again")
+    api.lists = [api.refusal(403, "Forbidden"), api.refusal(404)]
+    await run(40)
+    assert (reflector.refusal, reflector.problem, seen) == ("", "kind absent", ["again"])
+
+
+async def test_credentials_that_are_not_accepted_are_no_refusal(api, reflector, run):
+    api.lists = [api.refusal(401, "Unauthorized", message="Unauthorized")]
+    await run(10)
+    assert (reflector.refusal, reflector.problem) == ("", "credentials not accepted: Unauthorized")
+
+
 async def test_retry_after_is_honoured(api, held, reflector, run):
     api.lists = [api.page(version="7")]
     api.watches = [api.refusal(429, "TooManyRequests", {"retry-after": "12"}), api.stream_of()]
@@ -315,6 +362,8 @@ WATCHING = Watching("7")
         ("a list failed", Listing(), Turn("", Unavailable("reset")), Listing()),
         ("the version expired", WATCHING, Turn("9", Gone("old")), Listing()),
         ("the kind left", WATCHING, Turn("9", KindNotFound("")), Absent()),
+        ("the right was taken away", WATCHING, Turn("9", Forbidden("")), Listing()),
+        ("the credentials expired", WATCHING, Turn("9", Unauthorized("")), Watching("9")),
         ("absent, and now forbidden", Absent(), Turn("", Forbidden("")), Absent()),
         ("the kind arrived", Absent(), Turn("9", listed=True), Watching("9")),
     ],
