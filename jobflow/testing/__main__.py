@@ -2,10 +2,13 @@
 
     python -m jobflow.testing [--scenario NAME]... [--pairs N] [--seeds N] [--slice K/N] [--minutes M]
     python -m jobflow.testing replay SCENARIO [--plan TEXT] [--seed N]
+    python -m jobflow.testing mutants [NAME]...
     python -m jobflow.testing faults
 
 In: the command line. Out: a report, or one history's timeline and what is wrong with it. Exit code 0 where every
-promise was kept, 1 where one was broken, 2 for a scenario, plan, seed or option that does not exist.
+promise was kept and every mutant caught, 1 where not, 2 for a scenario, plan, seed, mutant or option that does not
+exist. A sweep ends with the mutants, controllers with a known bug: that none is found in the shipped one says
+little where those are not found.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import sys
 from collections.abc import Sequence
 
 from jobflow.testing.faults import FAULTS, parse_plan, usage
+from jobflow.testing.mutants import MUTANTS, Mutant, judge_mutants
 from jobflow.testing.oracles import judge
 from jobflow.testing.scenarios import STANDARD, Scenario
 from jobflow.testing.sweep import Run, Selection, sweep
@@ -29,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["replay"]:
         return _replay(words[1:])
+    if words[:1] == ["mutants"]:
+        return _mutants(words[1:])
     if words[:1] == ["faults"]:
         return _faults()
     return _sweep(words)
@@ -44,9 +50,27 @@ def _sweep(words: list[str]) -> int:
     asked = parser.parse_args(words)
     names = tuple(scenario.name for scenario in asked.scenario or STANDARD.values())
     selection = Selection(names, asked.pairs, asked.seeds, asked.slice, asked.minutes)
-    report = sweep(selection, tell=functools.partial(print, flush=True))  # a failure is worth seeing at once
+    tell = functools.partial(print, flush=True)  # a failure is worth seeing at once
+    report = sweep(selection, tell=tell)
+    for verdict in judge_mutants(list(MUTANTS.values())[asked.slice[0] - 1 :: asked.slice[1]]):
+        report.mutants += 1
+        report.caught += verdict.caught
+        if not verdict.caught:
+            tell(verdict.line())
     print(report.text())
-    return BROKEN if report.failures else KEPT
+    return BROKEN if report.failures or report.caught < report.mutants else KEPT
+
+
+def _mutants(words: list[str]) -> int:
+    parser = argparse.ArgumentParser("python -m jobflow.testing mutants", description="Try controllers with a bug.")
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_mutant, help="only these, of all")
+    chosen = parser.parse_args(words).names or list(MUTANTS.values())
+    caught = 0
+    for verdict in judge_mutants(chosen):
+        caught += verdict.caught
+        print(verdict.line(), flush=True)
+    print(f"{caught} of {len(chosen)} caught")
+    return KEPT if caught == len(chosen) else BROKEN
 
 
 def _replay(words: list[str]) -> int:
@@ -86,6 +110,12 @@ def _scenario(text: str) -> Scenario:
     if text not in STANDARD:
         raise argparse.ArgumentTypeError(f"no scenario is called {text!r}; known are {', '.join(STANDARD)}")
     return STANDARD[text]
+
+
+def _mutant(text: str) -> Mutant:
+    if text not in MUTANTS:
+        raise argparse.ArgumentTypeError(f"no mutant is called {text!r}; known are {'; '.join(MUTANTS)}")
+    return MUTANTS[text]
 
 
 def _number(text: str) -> int:

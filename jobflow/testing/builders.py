@@ -22,6 +22,7 @@ from msgspec import structs
 from jobflow.api import names
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowObject, FlowView, TemplateObject, TemplateView, flow_view, template_view
+from jobflow.api.probes import Answer, PodPhase, PodView, Question
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB
 from jobflow.api.status import FlowStatus, JobFlowStatus, StepPhase
 from jobflow.kinds import vcjob
@@ -67,11 +68,16 @@ class FlowBuilder:
         """The UID given, or one made from the name."""
         return self.uid or f"flow-{self.name}"
 
-    def step(self, name: str, after: str | Iterable[str] = ()) -> FlowBuilder:
-        """One more step, which waits for the steps `after`."""
+    def step(self, name: str, after: str | Iterable[str] = (), **depends_on: Any) -> FlowBuilder:
+        """One more step, which waits for the steps `after`; `depends_on` are other fields of its dependsOn."""
         targets = [after] if isinstance(after, str) else list(after)
-        step: Body = {"name": name} | ({"dependsOn": {"targets": targets}} if targets else {})
+        waits: Body = ({"targets": targets} if targets else {}) | depends_on
+        step: Body = {"name": name} | ({"dependsOn": waits} if waits else {})
         return replace(self, steps=(*self.steps, step))
+
+    def having(self, **fields: Any) -> FlowBuilder:
+        """With these fields in its last step."""
+        return replace(self, steps=(*self.steps[:-1], self.steps[-1] | fields))
 
     def policy(self, retain: str) -> FlowBuilder:
         """`jobRetainPolicy`."""
@@ -141,8 +147,13 @@ class FlowBuilder:
         templates: Iterable[TemplateView] | None = None,
         vanished: Iterable[ChildView] = (),
         refusals: Mapping[str, Refusal] | None = None,
+        answers: Mapping[Question, Answer] | None = None,
+        pods: Iterable[PodView] = (),
     ) -> Snapshot:
         """With these children in the cluster; each step has its template where `templates` does not say otherwise."""
+        by_job: dict[str, tuple[PodView, ...]] = {}
+        for pod in pods:
+            by_job[pod.job_uid] = (*by_job.get(pod.job_uid, ()), pod)
         if templates is None:
             templates = [template(step["name"], self.namespace).task("main").view() for step in self.steps]
         return Snapshot(
@@ -152,6 +163,8 @@ class FlowBuilder:
             children=children,
             vanished=tuple(vanished),
             refusals=refusals or {},
+            answers=answers or {},
+            pods=by_job,
         )
 
 
@@ -271,6 +284,21 @@ class ChildBuilder:
         kind = {"apiVersion": VOLCANO_JOB.api_version, "kind": VOLCANO_JOB.kind}
         spec = {"tasks": [{"name": "main", "replicas": self.replicas}]}
         return _plain({**kind, "metadata": meta, "spec": spec, "status": self.told})
+
+    def pod(self, index: int = 0, phase: PodPhase = PodPhase.RUNNING, **fields: Any) -> PodView:
+        """A pod of its task `main`, as the cache keeps it."""
+        plain = PodView(
+            namespace=self.namespace,
+            name=f"{self.name}-main-{index}",
+            uid=f"pod-{self.name}-main-{index}",
+            resource_version="1",
+            job=self.name,
+            job_uid=self.uid,
+            task="main",
+            phase=phase,
+            ip=f"10.0.0.{index + 1}",
+        )
+        return replace(plain, **fields)
 
     def view(self) -> ChildView:
         """As the cache keeps it."""

@@ -18,6 +18,7 @@ from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.local.apiserver.server import ApiServer
 from jobflow.testing.actors import MortalClock, WallClock, spawn
+from jobflow.testing.caches import Sent
 from jobflow.testing.faults import CompactList, CrashAtAwait, Fault, Stale
 from jobflow.testing.history import CONTROLLER, Commit, Leaks, is_controller
 from jobflow.testing.injection import Injection, Lag
@@ -61,6 +62,10 @@ class Controllers:
         self._last_world: tuple[int, float] = (-1, -1.0)
         self._make: Callable[[str], Incarnation]
         self.turns: list[int] = []  # steps at which the world was not what it was at the step before
+        self._sent = Sent()
+        self.untrue: dict[str, float] = {}  # what caches were found to have otherwise than the API server, and when
+        injection.before_write = self.check_cache
+        self._recorder.listeners.append(self._sent.saw)
 
     @property
     def reconciles(self) -> int:
@@ -124,6 +129,17 @@ class Controllers:
         ):
             injection.compacting.add(kind)
             self.crash(paged)
+
+    def check_cache(self) -> None:
+        """Look whether anybody has changed what is cached."""
+        if self._now is not None:
+            self.untrue |= dict.fromkeys(self._sent.altered(self._now.app.cache), now()) | self.untrue
+
+    def check_cache_at_rest(self) -> None:
+        """Look whether everything that is stored is cached as it is stored, and nothing else."""
+        if self._now is not None:
+            outdated = self._sent.outdated(self._now.app.cache, self._recorder.objects)
+            self.untrue |= dict.fromkeys(outdated, now()) | self.untrue
 
     async def leaks(self) -> Leaks:
         """What the controller holds beyond what a fresh one of the same cluster does."""

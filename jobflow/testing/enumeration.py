@@ -15,6 +15,7 @@ from jobflow.testing.faults import (
     AnswerRead,
     ClockJump,
     CompactList,
+    CopiedJob,
     CrashAfter,
     CrashAtAwait,
     CrashBefore,
@@ -25,10 +26,13 @@ from jobflow.testing.faults import (
     Duplicate,
     Fault,
     Forbid,
+    ForegroundDelete,
     ForeignJob,
+    HeldDelete,
     LostAnswer,
     Plan,
     RecreateFlow,
+    RemakeFlow,
     Reorder,
     SlowList,
     Stale,
@@ -38,11 +42,12 @@ from jobflow.testing.faults import (
     TemplateDeleted,
     TemplateEdited,
     TemplateLate,
+    TouchFlow,
 )
 from jobflow.testing.history import USER, History, is_controller
 from jobflow.testing.words import ENDS, WATCHED_KINDS, Span
 
-WRITE_STATUSES = (403, 409, 413, 422, 429, 500, 503, 504)
+WRITE_STATUSES = (403, 404, 409, 413, 422, 429, 500, 503, 504)
 READ_STATUSES = (403, 410, 429, 500, 503)
 RETRY_AFTER_SECONDS = 2.0
 DELAYS = (10.0, 600.0)  # shorter and longer than the controller waits for what it wrote
@@ -130,13 +135,14 @@ def _people(reference: History) -> Iterator[Fault]:
     templates = _named(reference, "JobTemplate", 2)
     for child in children:
         yield ForeignJob(child)
+        yield CopiedJob(child)
     for template in templates:
         yield TemplateAbsent(template)
         yield TemplateLate(template, LATE_SECONDS)
     first = next((commit.number for commit in reference.of("JobFlow")), 1)
     for commit in range(first, reference.reach.commits + 1):
-        yield RecreateFlow(commit)
-        yield DeleteFlow(commit)
+        for happens in (RecreateFlow, RemakeFlow, DeleteFlow, ForegroundDelete, HeldDelete, TouchFlow):
+            yield happens(commit)
         for seconds in JUMPS:
             yield ClockJump(commit, seconds)
         for template in templates:

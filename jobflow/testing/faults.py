@@ -198,6 +198,38 @@ class DeleteFlow(Fault):
 
 
 @dataclass(frozen=True)
+class ForegroundDelete(Fault):
+    """At this commit the user deletes the first flow in the foreground: it stays, being deleted, while its Jobs go."""
+
+    NAME = "foreground-delete"
+    commit: int = word(COUNT)
+
+
+@dataclass(frozen=True)
+class HeldDelete(Fault):
+    """At this commit the user deletes the first flow, and another program's finalizer keeps it for a minute more."""
+
+    NAME = "held-delete"
+    commit: int = word(COUNT)
+
+
+@dataclass(frozen=True)
+class RemakeFlow(Fault):
+    """At this commit the user deletes the first flow and makes another under its name, without its last step."""
+
+    NAME = "remake-flow"
+    commit: int = word(COUNT)
+
+
+@dataclass(frozen=True)
+class TouchFlow(Fault):
+    """At this commit the user annotates the first flow."""
+
+    NAME = "touch-flow"
+    commit: int = word(COUNT)
+
+
+@dataclass(frozen=True)
 class TemplateAbsent(Fault):
     """The template is not there, and comes only half an hour later."""
 
@@ -264,6 +296,14 @@ class ForeignJob(Fault):
     """A Job with the child's name, owned by nobody, is there before the flow; the user deletes it ten minutes later."""
 
     NAME = "foreign-job"
+    child: str = word(OBJECT)
+
+
+@dataclass(frozen=True)
+class CopiedJob(Fault):
+    """As foreign-job, and a copy of the child: with its labels and annotations, as of a YAML that was applied again."""
+
+    NAME = "copied-job"
     child: str = word(OBJECT)
 
 

@@ -141,6 +141,7 @@ class History:
     expected: Mapping[str, str] = field(default_factory=dict)  # outcome by flow name, as the scenario has it
     injected: tuple[str, ...] = ()  # faults that took effect
     errors: tuple[str, ...] = ()  # that the controller logged, with tracebacks: bugs, whatever came of them
+    untrue: tuple[tuple[float, str], ...] = ()  # what its cache had otherwise than the API server, and when
 
     def objects_at(self, revision: int) -> dict[Place, Body]:
         """The objects that existed at a revision, by (kind, namespace, name)."""

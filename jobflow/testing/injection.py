@@ -44,6 +44,7 @@ class Injection:
     plan: Iterable[Fault]
     recorder: Recorder
     crash: Callable[[Fault], None]  # kills the controller, which starts anew a second later
+    before_write: Callable[[], None] = lambda: None  # told of each write that the controller is about to send
     writes: int = 0
     reads: int = 0
     steps: int = 0

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobflow.api import names
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB, Resource
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
@@ -18,15 +19,20 @@ from jobflow.kube.errors import ApiError, NotFound
 from jobflow.testing.actors import WallClock, spawn
 from jobflow.testing.faults import (
     ClockJump,
+    CopiedJob,
     DeleteFlow,
+    ForegroundDelete,
     ForeignJob,
+    HeldDelete,
     RecreateFlow,
+    RemakeFlow,
     StrangerDeletes,
     StrangerTouches,
     TemplateAbsent,
     TemplateDeleted,
     TemplateEdited,
     TemplateLate,
+    TouchFlow,
 )
 from jobflow.testing.history import STRANGER, USER, Body, Commit, Place
 from jobflow.testing.injection import Injection
@@ -36,6 +42,8 @@ ABSENT_SECONDS = 1800.0  # a queue that gives a key up after its retries has don
 DELETED_TEMPLATE_SECONDS = 600.0
 FOREIGN_JOB_SECONDS = 600.0
 EDITED_MAX_RETRY = 7  # what an edited template says: the Job it makes differs, and its walk does not
+HELD_SECONDS = 60.0
+FINALIZER = "example.com/backup"  # of the program that keeps a flow which is being deleted
 TOUCH = {"metadata": {"annotations": {"example.com/touched": "by a stranger"}}}
 
 
@@ -55,9 +63,10 @@ class Interventions:
     async def begin(self, client: Client) -> None:
         """Create what the scenario starts with, as far as the plan lets it be there."""
         self.client = client
-        for fault in self.injection.waiting(ForeignJob):
-            self.injection.take(ForeignJob, lambda due, fault=fault: due is fault)  # type: ignore[misc]
-            await self._place_foreign_job(fault.child)
+        while foreign := self.injection.take(ForeignJob, lambda due: True):
+            await self._place_foreign_job(foreign.child, {})
+        while copied := self.injection.take(CopiedJob, lambda due: True):
+            await self._place_foreign_job(copied.child, self._marks_of(copied.child))
         late = self._late_templates()
         for body in self.scenario.templates:
             seconds = late.get(body["metadata"]["name"])
@@ -97,15 +106,27 @@ class Interventions:
         take, number = self.injection.take, commit.number
         if jump := take(ClockJump, lambda due: due.commit == number):
             self.wall.jump(jump.seconds)
-        if take(RecreateFlow, lambda due: due.commit == number):
-            self._user(self._recreate(self.scenario.flows[0]))
-        if take(DeleteFlow, lambda due: due.commit == number):
-            self._user(self._delete_for_good(self.scenario.flows[0]))
+        self._on_flow(number, self.scenario.flows[0])
         if edit := take(TemplateEdited, lambda due: due.commit == number):
             self._user(self._edit(edit.template))
         if deleted := take(TemplateDeleted, lambda due: due.commit == number):
             self._user(self._delete_for_a_while(deleted.template))
         self._strangers(number)
+
+    def _on_flow(self, number: int, flow: Body) -> None:
+        take = self.injection.take
+        if take(RecreateFlow, lambda due: due.commit == number):
+            self._user(self._recreate(flow, flow))
+        if take(RemakeFlow, lambda due: due.commit == number):
+            self._user(self._recreate(flow, without_last_step(flow)))
+        if take(DeleteFlow, lambda due: due.commit == number):
+            self._user(self._delete_for_good(flow))
+        if take(ForegroundDelete, lambda due: due.commit == number):
+            self._user(self._delete_for_good(flow, "Foreground"))
+        if take(HeldDelete, lambda due: due.commit == number):
+            self._user(self._delete_and_hold(flow))
+        if take(TouchFlow, lambda due: due.commit == number):
+            self._user(self._change(flow, TOUCH["metadata"]))
 
     def _strangers(self, number: int) -> None:
         take = self.injection.take
@@ -130,13 +151,22 @@ class Interventions:
             late[after.template] = after.seconds
         return late
 
-    async def _recreate(self, body: Body) -> None:
+    async def _recreate(self, body: Body, again: Body) -> None:
         await self._delete(JOB_FLOW, body["metadata"]["namespace"], body["metadata"]["name"])
-        await self._create(JOB_FLOW, body)
+        await self._create(JOB_FLOW, again)
 
-    async def _delete_for_good(self, body: Body) -> None:
+    async def _delete_for_good(self, body: Body, propagation: str = "Background") -> None:
         self.wanted[_place(JOB_FLOW, body)] = False
-        await self._delete(JOB_FLOW, body["metadata"]["namespace"], body["metadata"]["name"])
+        await self._delete(JOB_FLOW, body["metadata"]["namespace"], body["metadata"]["name"], propagation)
+
+    async def _delete_and_hold(self, body: Body) -> None:
+        await self._change(body, {"finalizers": [FINALIZER]})
+        await self._delete_for_good(body)
+        self._later(HELD_SECONDS, self._change(body, {"finalizers": None}))
+
+    async def _change(self, body: Body, metadata: Body) -> None:
+        meta = body["metadata"]
+        await self.client.patch(JOB_FLOW, meta["namespace"], meta["name"], {"metadata": metadata})
 
     async def _edit(self, template: str) -> None:
         for body in self._templates(template):
@@ -162,11 +192,21 @@ class Interventions:
         except NotFound:
             return
 
-    async def _place_foreign_job(self, child: str) -> None:
+    def _marks_of(self, child: str) -> Body:
+        """Labels and annotations that the controller would give the child."""
+        for flow in self.scenario.flows:
+            name, namespace = flow["metadata"]["name"], flow["metadata"]["namespace"]
+            for step in (step["name"] for step in flow["spec"]["flows"] if f"{name}-{step['name']}" == child):
+                owner = names.owner_text(namespace, name)
+                marks = {names.CREATED_BY_JOB_FLOW: owner, names.STEP_NAME: step}
+                return {"labels": {**marks, names.FLOW_NAME: name}, "annotations": {**marks, names.ATTEMPT: "0"}}
+        return {}
+
+    async def _place_foreign_job(self, child: str, marks: Body) -> None:
         namespace = self.scenario.flows[0]["metadata"]["namespace"]
         container = {"name": "main", "image": "busybox"}
         task = {"name": "main", "replicas": 1, "template": {"spec": {"containers": [container]}}}
-        meta = {"name": child, "namespace": namespace}
+        meta = {"name": child, "namespace": namespace, **marks}
         kind = {"apiVersion": VOLCANO_JOB.api_version, "kind": VOLCANO_JOB.kind}
         await self._create(VOLCANO_JOB, {**kind, "metadata": meta, "spec": {"tasks": [task]}})
         self._later(FOREIGN_JOB_SECONDS, self._delete(VOLCANO_JOB, namespace, child))
@@ -174,9 +214,11 @@ class Interventions:
     async def _create(self, resource: Resource, body: Body) -> None:
         await self.client.create(resource, body["metadata"]["namespace"], body)
 
-    async def _delete(self, resource: Resource, namespace: str | None, name: str) -> None:
+    async def _delete(
+        self, resource: Resource, namespace: str | None, name: str, propagation: str = "Background"
+    ) -> None:
         try:
-            await self.client.delete(resource, namespace, name)
+            await self.client.delete(resource, namespace, name, propagation=propagation)
         except NotFound:
             return
 
@@ -209,6 +251,11 @@ async def _tolerant(work: Coroutine[Any, Any, None]) -> None:
         await work
     except ApiError:
         return
+
+
+def without_last_step(flow: Body) -> Body:
+    """The flow with one step fewer; no step waits for the last one."""
+    return {**flow, "spec": {**flow["spec"], "flows": flow["spec"]["flows"][:-1]}}
 
 
 def _place(resource: Resource, body: Body) -> Place:

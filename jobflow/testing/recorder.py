@@ -20,6 +20,8 @@ from jobflow.local.apiserver.store import Collection, Event
 from jobflow.testing.history import COLLECTOR, Body, Call, Commit, Mark, Place
 from jobflow.testing.loop import ACTOR
 
+OF_THE_CLUSTER = frozenset({"ServiceAccount"})  # kinds that a cluster makes for itself: part of no history
+
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -68,6 +70,8 @@ class Recorder:
             return
         body: Body = msgspec.json.decode(event.object.data)
         kind = str(body["kind"])
+        if kind in OF_THE_CLUSTER:
+            return
         place = (kind, event.object.namespace, event.object.name)
         before = self.objects.pop(place, None)
         gone = event.type == "DELETED"

@@ -15,7 +15,7 @@ import yaml
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE
 from jobflow.api.status import Outcome
 from jobflow.testing.builders import FlowBuilder, TemplateBuilder, flow, template
-from jobflow.testing.volcano import ABORTS, COMPLETES, FAILS, IS_COMPLETED, RESTARTS, TERMINATES, Walk
+from jobflow.testing.volcano import ABORTS, COMPLETES, FAILS, IS_COMPLETED, RESTARTS, TERMINATES, TRICKLES, Walk
 
 Body = Mapping[str, Any]
 
@@ -126,12 +126,19 @@ def _two(name: str) -> FlowBuilder:
 
 
 _CHAIN = scenario("chain", [_chain("chain")])
-_DIAMOND = scenario("diamond", [_diamond("diamond")], walks={"c": COMPLETES.slower(SLOWLY)})
+_DIAMOND = scenario("diamond", [_diamond("diamond")], walks={"c": COMPLETES.slower(SLOWLY), "d": TRICKLES})
 _RETAIN = scenario("retain", [_two("retain").policy("retain")], walks={"a": RESTARTS, "b": IS_COMPLETED})
 _DELETE = scenario("delete", [_two("delete").step("c", after="a").policy("delete")])
 _FAILING = scenario(
     "failing",
-    [flow("failing").step("a").step("b", after="a").step("c", after="a").step("d", after=("b", "c"))],
+    [
+        flow("failing")
+        .step("a")
+        .step("b", after="a")
+        .step("c", after="a")
+        .step("d", after=("b", "c"))
+        .step("e", after="c")
+    ],
     walks={"b": FAILS, "c": COMPLETES.slower(SLOWLY)},
     expected={"failing": Outcome.FAILED},
 )

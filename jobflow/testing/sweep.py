@@ -78,6 +78,8 @@ class Report:
     injected: int = 0
     checks: int = 0
     failures: list[Failure] = field(default_factory=list)
+    mutants: int = 0  # controllers with a known bug that were tried
+    caught: int = 0  # of them
     left_out: int = 0  # of this slice, because the time was over
     cpu_seconds: float = 0.0
 
@@ -91,6 +93,7 @@ class Report:
             f"faults injected         {self.injected}",
             f"oracle checks           {self.checks}",
             f"failures                {len(self.failures)}",
+            *([f"mutants caught          {self.caught} of {self.mutants}"] if self.mutants else ()),
             f"histories per CPU-minute {rate:.0f}",
         ]
         if self.left_out:

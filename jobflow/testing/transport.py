@@ -121,6 +121,7 @@ class FaultyTransport(Transport):
 
     async def _write(self, request: Request, timeout: float, asked: Asked) -> Response:
         injection = self._injection
+        injection.before_write()
         injection.writes += 1
         number = asked.write = injection.writes
         if early := injection.take(CrashBefore, lambda crash: crash.write == number, mark=False):

@@ -32,6 +32,7 @@ class Stage:
     after: float
     pods: str = ""  # pending, running, succeeded, failed or terminating, as the fields of a Job's status
     retries: int = 0
+    first: str = ""  # where it is not that of the others: the state of each task's first pod
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ RESTARTS = Walk(
         Stage("Completed", 1, retries=1),
     )
 )
+TRICKLES = Walk(  # one pod ends long before the others: counts change, and the phase does not
+    (
+        *_STARTS,
+        Stage("Running", 18, "running", first="succeeded"),
+        Stage("Completed", 14, "succeeded"),
+        Stage("Completed", 1),
+    )
+)
 NEVER_ENDS = Walk(_STARTS)
 
 WALKS: Mapping[str, Walk] = {
@@ -71,6 +80,7 @@ WALKS: Mapping[str, Walk] = {
     "aborts": ABORTS,
     "terminates": TERMINATES,
     "restarts": RESTARTS,
+    "trickles": TRICKLES,
     "never-ends": NEVER_ENDS,
 }
 
@@ -136,8 +146,11 @@ class ScriptedVolcano:
         counts = dict.fromkeys(("pending", "running", "succeeded", "failed", "terminating"), 0)
         by_task: dict[str, Any] = dict.fromkeys(tasks)  # null takes the entry away
         if stage.pods:
-            counts[stage.pods] = total
-            by_task = {name: {"phase": {stage.pods.capitalize(): number}} for name, number in tasks.items()}
+            firsts = len(tasks) if stage.first else 0
+            counts[stage.pods] = total - firsts
+            if stage.first:
+                counts[stage.first] += firsts
+            by_task = {name: {"phase": _phases(stage, number)} for name, number in tasks.items()}
         status: dict[str, Any] = {
             **counts,
             "state": {"phase": stage.phase, "lastTransitionTime": _whole(self._clock)},
@@ -149,6 +162,15 @@ class ScriptedVolcano:
             status["runningDuration"] = format_duration(self._clock.monotonic() - created)
             del status["state"]["lastTransitionTime"]  # the second write tells of no transition
         return status
+
+
+def _phases(stage: Stage, pods: int) -> dict[str, int | None]:
+    """Pods of one task by phase; null takes the count of an earlier stage away."""
+    counted: dict[str, int | None] = dict.fromkeys(("Pending", "Running", "Succeeded", "Failed", "Terminating"))
+    counted[stage.pods.capitalize()] = pods - 1 if stage.first else pods
+    if stage.first:
+        counted[stage.first.capitalize()] = 1
+    return counted
 
 
 def _whole(clock: Clock) -> str:

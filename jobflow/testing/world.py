@@ -140,6 +140,7 @@ class World:
         quiet_from = now()
         await self._clock.sleep(QUIET_SECONDS)
         quiet_until = now()
+        self._controllers.check_cache_at_rest()
         await spawn(USER, self._people.clear(), "user clears")
         await self._clock.sleep(CLEARED_SECONDS)
         if keeper.done():
@@ -161,6 +162,7 @@ class World:
             expected={flow: str(outcome) for flow, outcome in self._scenario.expected.items()},
             injected=tuple(self.recorder.injected),
             errors=tuple(self.recorder.errors),
+            untrue=tuple((at, text) for text, at in self._controllers.untrue.items()),
         )
 
     async def _settled(self, keeper: asyncio.Task[None], virtual_limit: float) -> float | None:

@@ -1,14 +1,19 @@
 """Bugs of Argo Workflows and Argo CD, which must not happen here.
 
-Not at this stage: #7895 (names of items that collide: there are no loops), #12543 (a retry of chosen nodes that reset
-others: there are no retries), #14526 and #11051 (a liveness probe that killed a controller because it was busy: there
-is no health endpoint).
+Not at this stage: #7895 (names of items that collide: there are no loops) and #12543 (a retry of chosen nodes that
+reset others: there are no retries).
 """
 
 from __future__ import annotations
 
+import asyncio
+
+import aiohttp
 import pytest
 
+from jobflow.obs.address import Address
+from jobflow.obs.health import serve
+from jobflow.obs.metrics import Metrics
 from jobflow.testing.builders import flow
 from jobflow.testing.scenarios import STANDARD, scenario
 
@@ -76,3 +81,22 @@ def test_argo_cd_6541_no_status_is_ever_without_a_phase(exhibit, name):
     ]
     assert statuses
     assert all(status["state"]["phase"] for status in statuses)
+
+
+async def test_14526_11051_a_controller_that_is_busy_or_has_no_api_server_is_alive():
+    """The liveness probe asked whether work got done: under load, or without an API server, the pod was killed."""
+
+    async def busy():
+        while True:
+            sum(range(10_000))
+            await asyncio.sleep(0)
+
+    missing = ["jobs.batch.volcano.sh: the API server does not answer"]
+    async with serve(Address("127.0.0.1", 0), lambda: missing, Metrics()) as port, aiohttp.ClientSession() as session:
+        work = [asyncio.create_task(busy()) for _ in range(8)]
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert (answer.status, await answer.text()) == (503, f"{missing[0]}\n")
+        for task in work:
+            task.cancel()

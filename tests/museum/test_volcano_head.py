@@ -3,8 +3,7 @@
 The numbers 83 to 97 are those of the list of cases that the tests of `reconcile` use, too
 (tests/reconcile/test_upstream.py); here each is played in a world.
 
-Not at this stage: 94 has no other side (a flow of ours never lags one event behind); retries, probes and loops are not
-there, and upstream's faults in them neither.
+Not at this stage: retries and loops are not there, and upstream's faults in them neither.
 """
 
 from __future__ import annotations
@@ -196,6 +195,17 @@ def test_93_a_template_with_a_dot_in_its_name_is_told_of_its_jobs_and_of_their_e
     assert lists == [["x-train.v1"], []]  # the second once the flow was deleted, and its Job with it
 
 
+def test_94_a_failure_seen_together_with_a_first_running_child_is_told_at_once():
+    """The flow went from Pending to Running, and to Failed only with the next event, which might not come."""
+    pending = flow("f").step("a").step("b")
+    pending = pending.status(
+        reconcile_flow(pending.snapshot(child("a", of="f").view(), child("b", of="f").view())).status
+    )
+    ended, runs = child("a", of="f").state("Terminated").view(), child("b", of="f").running().view()
+    state = reconcile_flow(pending.snapshot(ended, runs)).status.state
+    assert (state.phase, state.reason) == ("Failed", "StepFailed")
+
+
 def test_95_a_step_added_under_way_is_refused_not_started():
     """An edit was taken up at the next event of a child, half-way through. (A CRD of ours refuses it before.)"""
     begun = flow("f").step("a")
@@ -209,6 +219,16 @@ def test_96_a_flow_that_is_being_deleted_starts_nothing():
     """Under foreground deletion it went on deploying."""
     plan = reconcile_flow(flow("f").step("a").deleting().snapshot())
     assert (plan.creates, plan.status.state.phase) == ((), "Terminating")
+
+
+@pytest.mark.parametrize("how", ["foreground-delete", "held-delete"])
+def test_96_nor_when_a_step_ends_while_it_goes(exhibit, creates, how):
+    """In the foreground a flow stays until its Jobs are gone; a finalizer of somebody else's keeps it for as long."""
+    chain = exhibit(CHAIN)
+    for phase in ("Pending", "Running", "Completed"):
+        number = chain.commit("Job", "chain-b", phase).number
+        assert creates(chain.with_faults(f"{how}:{number}"))[:2] == ["chain-a", "chain-b"]
+        assert "chain-c" not in creates(chain.with_faults(f"{how}:{chain.commit('Job', 'chain-b', 'Running').number}"))
 
 
 @pytest.mark.parametrize("depends_on", [{"targets": []}, {}], ids=["no targets", "nothing"])

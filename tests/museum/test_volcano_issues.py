@@ -1,7 +1,4 @@
-"""Bugs that users reported to Volcano about JobFlow and the Jobs under it, which must not happen here.
-
-Not at this stage: #5672's other half (the metric of failed flows was not counted: there are no metrics).
-"""
+"""Bugs that users reported to Volcano about JobFlow and the Jobs under it, which must not happen here."""
 
 from __future__ import annotations
 
@@ -12,17 +9,22 @@ import pytest
 
 from jobflow.api.resources import VOLCANO_JOB
 from jobflow.api.status import Outcome
+from jobflow.app import App
 from jobflow.cache.children import Children
+from jobflow.config import Settings
 from jobflow.kinds import vcjob
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
 from jobflow.kube.reflector import Reflector
 from jobflow.local.controlplane import ControlPlane, LocalSettings
+from jobflow.obs.measures import Measures
 from jobflow.reconcile.flow import reconcile_flow
 from jobflow.testing.builders import child, flow, template
 from jobflow.testing.clock import VirtualClock
+from jobflow.testing.faults import parse_plan
 from jobflow.testing.scenarios import STANDARD, scenario
 from jobflow.testing.volcano import ABORTS, FAILS, TERMINATES
+from jobflow.testing.world import play
 
 
 def test_4089_two_flows_over_the_same_templates_see_only_their_own_jobs(exhibit, creates, final):
@@ -44,6 +46,31 @@ def test_a_child_that_ended_badly_ends_its_flow(exhibit, final, walk, step):
     status = final(history, "two")
     assert (status["state"]["phase"], status["outcome"]) == ("Failed", "Failed")
     assert "completionTime" in status
+
+
+class Ends(Measures):
+    """Keeps the flows that ended."""
+
+    def __init__(self):
+        self.told = []
+
+    def flow_ended(self, namespace, phase):
+        self.told.append((namespace, str(phase)))
+
+
+@pytest.mark.parametrize("walk", [TERMINATES, ABORTS, FAILS], ids=["Terminated", "Aborted", "Failed"])
+def test_5672_a_flow_that_failed_is_counted_once_whatever_its_last_write_met(walk):
+    """Flows whose Job was Terminated never came into the metric of failed flows; a repeated write counted twice."""
+    two = scenario("two", [flow("two").step("a").step("b", after="a")], walks={"b": walk}, expected={"two": "Failed"})
+    last = max(call.write for call in play(two).calls if call.path.endswith("/jobflows/two/status"))
+    for plan in ("", f"answer:{last}:409", f"answer:{last}:500", f"lost-answer:{last}", "duplicate:JobFlow:6"):
+        ends = Ends()
+        play(
+            two,
+            parse_plan(plan),
+            app_factory=lambda client, clock, random, ends=ends: App(client, clock, Settings(), random, measures=ends),
+        )
+        assert ends.told == [("default", "Failed")], plan
 
 
 def test_4134_a_failed_job_never_leaves_its_flow_running(exhibit):

@@ -48,7 +48,7 @@ MUTANTS = (
         "forget upstream's memory",
         "Results that upstream's jobStatusList has committed are remembered.",
         "jobflow/reconcile/observe.py",
-        "    records = _upstream_records(flow, flow.committed)\n",
+        "    records = _upstream_records(flow, steps)\n",
         "    records: dict[str, FlowStatus] = {}\n",
         test="tests/reconcile/test_flow.py::TestAFlowTakenOverFromUpstream::test_goes_on_where_it_was",
     ),
@@ -86,13 +86,14 @@ MUTANTS = (
         "            verify=standing.had_child,\n",
         "            verify=False,\n",
         test="tests/reconcile/test_flow.py::TestAChildThatAStrangerDeleted",
+        history="chain:stranger-deletes:chain-b:14",
     ),
     Mutant(
         "children listed after flows",
         "A committed status is at least as new as the view of the children.",
         "jobflow/watches.py",
-        "        for watch in watches:\n            spawn(",
-        "        for watch in reversed(watches):\n            spawn(",
+        "            for watch in watches:\n                spawn(",
+        "            for watch in reversed(watches):\n                spawn(",
         test="tests/test_start_order.py::test_flows_are_listed_when_all_children_are_known",
     ),
     # Identity: owner UID plus node, never a name or a label alone.
@@ -103,6 +104,7 @@ MUTANTS = (
         "    meta = holder.metadata\n",
         "    return Created(holder.metadata.uid, found=True)\n    meta = holder.metadata\n",
         test="tests/act/test_children.py::test_whose_the_name_is",
+        history="chain:foreign-job:chain-b",
     ),
     Mutant(
         "adopt any child of the flow",
@@ -119,6 +121,7 @@ MUTANTS = (
         "        if memory is None or memory.uid != view.uid:\n",
         "        if memory is None:\n",
         test="tests/test_snapshots.py::test_memory_is_of_one_incarnation_and_goes_with_the_flow",
+        history="chain:remake-flow:14",
     ),
     Mutant(
         "label-only identity",
@@ -155,9 +158,10 @@ MUTANTS = (
         "status without compare",
         "A status is written only when it differs from the committed one.",
         "jobflow/reconcile/flow.py",
-        "    changed = desired != committed\n",
-        "    changed = True\n",
+        "    write = _is_worth_a_write(snapshot, desired)\n",
+        "    write = changed = True\n",
         test="tests/reconcile/test_flow.py::test_what_is_written_is_written_once",
+        history="failing",
     ),
     Mutant(
         "status without resourceVersion",
@@ -175,6 +179,7 @@ MUTANTS = (
         "    conditions: dict[str, JobCondition] = {}\n",
         "    conditions: dict[str, JobCondition] = old_conditions\n",
         test="tests/reconcile/test_flow.py::test_pod_counts_wait_and_ends_do_not",
+        history="chain",
     ),
     Mutant(
         "no expectation after a create",
@@ -183,22 +188,25 @@ MUTANTS = (
         "                self.expectations.created(flow.uid, uid, self.clock.monotonic())\n",
         "",
         test="tests/act/test_flow.py::test_children_are_created_and_expected_and_the_status_waits_for_them",
+        history="chain:delay:Job:1:10 touch-flow:7",
     ),
     Mutant(
         "no expectation after a delete",
         "After a delete the flow is not reconciled until the cache has seen it.",
         "jobflow/act/flow.py",
-        "            self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())\n",
-        "            pass\n",
+        "        self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())\n",
+        "",
         test="tests/act/test_flow.py::test_a_deletion_is_expected",
+        history="ttl:delay:Job:14:10 touch-flow:31",
     ),
     Mutant(
         "no expectation after a status write",
         "After a status write the flow is not reconciled until the cache has that version.",
         "jobflow/act/flow.py",
-        "        self.expectations.wrote_status(flow.uid, version, self.clock.monotonic())\n",
+        "        self.expectations.wrote_status(flow.uid, written.resource_version, self.clock.monotonic())\n",
         "",
         test="tests/act/test_flow.py::test_a_status_is_written_at_the_version_that_was_seen_then_told_and_expected",
+        history="chain:delay:JobFlow:3:10",
     ),
     Mutant(
         "conflict swallowed",
@@ -207,6 +215,7 @@ MUTANTS = (
         '            log.debug("somebody wrote first", error=error.message)\n            return Retry(error)\n',
         '            log.debug("somebody wrote first", error=error.message)\n            return Done()\n',
         test="tests/test_controller.py::test_a_call_that_failed_is_tried_again",
+        history="ttl:answer:22:409",
     ),
     Mutant(
         "counts of a finished child overwritten",
@@ -216,6 +225,7 @@ MUTANTS = (
         "        counts = committed.taskStatusCount\n",
         "",
         test="tests/reconcile/test_history.py::test_counts_of_pods",
+        history="chain:delay:Job:5:10",
     ),
     # The work queue: a key is never lost, never in two hands, never spun on.
     Mutant(
@@ -225,6 +235,7 @@ MUTANTS = (
         "        self._failures[key] = failures + 1\n",
         "        self._failures[key] = failures + 1\n        if failures >= 5:\n            return 0.0\n",
         test="tests/work/test_queue.py::test_back_off_doubles_up_to_a_minute_with_jitter_and_starts_anew_after_success",
+        history="chain:forbid:default",
     ),
     Mutant(
         "retry without back-off",
@@ -233,6 +244,7 @@ MUTANTS = (
         "        seconds = max(back_off * self._jitter.uniform(0.5, 1.0), at_least)\n",
         "        seconds = TICK_SECONDS\n",
         test="tests/work/test_queue.py::test_back_off_doubles_up_to_a_minute_with_jitter_and_starts_anew_after_success",
+        history="chain:delay:JobFlow:3:10 touch-flow:7",
     ),
     Mutant(
         "a key in two hands",
@@ -241,7 +253,7 @@ MUTANTS = (
         "        if key in self._held:\n",
         "        if False:\n",
         test="tests/work/test_queue.py::test_a_held_key_is_not_handed_to_another_worker_and_comes_again_after_done",
-        history="chain:delete-flow:4",
+        history="chain:touch-flow:9",
     ),
     Mutant(
         "a relist that removes nothing",
@@ -250,6 +262,7 @@ MUTANTS = (
         "        for key in [key for key in self._objects if key not in listed]:\n",
         "        for key in ():\n",
         test="tests/cache/test_children.py::test_a_child_missing_from_a_list_has_vanished",
+        history="ttl:drop:Job:13-14",
     ),
     Mutant(
         "awaited objects wake nobody",
@@ -274,7 +287,7 @@ MUTANTS = (
         "create after the outcome is decided",
         "No child is created after the outcome is decided.",
         "jobflow/reconcile/flow.py",
-        "        advance = Advance(_close(advance.standings, decided))\n",
+        "        advance = Advance(_close(advance.standings, decided), questions=advance.questions)\n",
         "        advance.standings = _close(advance.standings, decided)\n",
         test="tests/reconcile/test_flow.py::test_a_failure_stops_what_has_not_started_and_lets_run_what_has",
     ),
@@ -291,6 +304,7 @@ MUTANTS = (
         "(Outcome.FAILED if problem else outcome(advance.standings.values()))\n"
         "    if decided is not None:\n",
         test="tests/reconcile/test_flow.py::test_a_deleted_flow_starts_nothing_and_is_terminating",
+        history="chain:held-delete:12",
     ),
     Mutant(
         "delete before the success is committed",
@@ -305,8 +319,8 @@ MUTANTS = (
         "delete before the step's result is committed",
         "A child whose time has come is deleted after its step's result is committed.",
         "jobflow/reconcile/retain.py",
-        "    settled = {record.jobUID: record for record in flow.committed.flowStatuses if record.phase.settled}\n",
-        "    settled = {record.jobUID: record for record in flow.committed.flowStatuses}\n",
+        "    ours = (record for record in committed.flowStatuses if record.phase.settled)\n",
+        "    ours = (record for record in committed.flowStatuses)\n",
         test="tests/reconcile/test_retain.py::test_the_time_to_live_whatever_the_policy",
         history="ttl:stale:Job:4",
     ),
@@ -326,6 +340,7 @@ MUTANTS = (
         "    if flow.committed.state.phase in FINAL_PHASES:\n        return flow.committed.state\n",
         "",
         test="tests/reconcile/test_flow.py::test_a_failure_that_is_committed_stays_as_it_was_told",
+        history="failing:held-delete:29",
     ),
     # Refusals: one step's trouble is its own.
     Mutant(
@@ -337,6 +352,7 @@ MUTANTS = (
         "                if advance.standings[step.name].reason != Reason.CREATING:\n"
         "                    return\n",
         test="tests/reconcile/test_flow.py::TestARefusedChild::test_keeps_only_its_own_step_waiting_until_the_next_try",
+        history="diamond:template-absent:b",
     ),
     Mutant(
         "a failed call that keeps back the others",
@@ -345,23 +361,25 @@ MUTANTS = (
         "        results = await asyncio.gather(*calls, return_exceptions=True)\n",
         "        results = []\n        for call in calls:\n            results.append(await call)\n",
         test="tests/act/test_flow.py::test_one_call_without_answer_keeps_back_neither_the_others_nor_what_was_learned",
+        history="diamond:lost-answer:6",
     ),
     Mutant(
         "a refusal that is final",
         "Only a create refused with 422 fails the step; any other refusal is worth another try.",
         "jobflow/act/children.py",
-        "    except (Forbidden, NotFound) as error:\n"
+        "    except Forbidden as error:  # to create it, or to look at what has its name\n"
         '        return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}")\n',
-        "    except (Forbidden, NotFound) as error:\n"
+        "    except Forbidden as error:  # to create it, or to look at what has its name\n"
         '        return Refused(Reason.CHILD_REJECTED, f"Job {wanted.name}: {error.message}", final=True)\n',
         test="tests/act/test_children.py::test_a_refusal_is_told_in_the_servers_words",
+        history="chain:answer:1:403",
     ),
     Mutant(
         "an unfinished child that is not re-created",
         "A child last seen unfinished and then deleted by a stranger is created again.",
         "jobflow/reconcile/flow.py",
-        "        match Open() if standing.had_child else gate(step, advance.standings):\n",
-        "        if standing.had_child:\n            continue\n        match gate(step, advance.standings):\n",
+        "        match Open() if standing.had_child else _gate(snapshot, step, advance):\n",
+        "        if standing.had_child:\n            continue\n        match _gate(snapshot, step, advance):\n",
         test="tests/reconcile/test_flow.py::TestAChildThatAStrangerDeleted",
         history="delete:stranger-deletes:delete-c:25",
     ),

@@ -43,6 +43,7 @@ def test_replay_says_which_fault_did_not_take_effect(capsys: pytest.CaptureFixtu
         (["--scenario", "chian"], "no scenario is called 'chian'"),
         (["--slice", "3/2"], "'3/2' is not a slice such as 1/2"),
         (["--pairs", "few"], "'few' is not a number from 0 on"),
+        (["mutants", "nonsuch"], "no mutant is called 'nonsuch'; known are adopt what has the name; "),
     ],
 )
 def test_what_does_not_exist_is_refused_with_exit_code_2(
@@ -58,6 +59,26 @@ def test_faults_lists_how_each_fault_is_written(capsys: pytest.CaptureFixture[st
     assert main(["faults"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[::2]] == sorted(FAULTS)
+
+
+def test_mutants_are_told_with_what_caught_them_and_where(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mutants", "write what is written", "create after the outcome"]) == 0
+    told = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [[word.strip() for word in line if word] for line in told] == [
+        ["caught", "write what is written", "every write changes something", "chain"],
+        ["caught", "create after the outcome", "nothing after the end", "failing"],
+        ["2 of 2 caught"],
+    ]
+
+
+def test_one_command_prints_all_that_is_promised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--scenario", "chain", "--slice", "7/60"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line[:24].strip() for line in told] == [
+        "standard flows", "plans", "histories", "faults injected", "oracle checks", "failures", "mutants caught",
+        "histories per CPU-minute",
+    ]  # fmt: skip
+    assert told[5].split() == ["failures", "0"]
 
 
 def test_a_sweep_counts_what_it_did() -> None:

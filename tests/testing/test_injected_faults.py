@@ -212,6 +212,47 @@ def test_a_deleted_flow_takes_its_jobs_along() -> None:
     assert {kind for kind, _, _ in history.objects()} == {"JobTemplate", "Event"}
 
 
+@pytest.mark.parametrize(("plan", "seconds"), [("foreground-delete:14", 0), ("held-delete:14", 60)])
+def test_a_flow_that_is_being_deleted_starts_nothing_and_is_gone_in_the_end(plan: str, seconds: float) -> None:
+    history = chain(plan)
+
+    going = next(c for c in history.of("JobFlow") if c.after and "deletionTimestamp" in c.after["metadata"])
+    gone = next(c for c in history.of("JobFlow") if c.after is None)
+    assert gone.at - going.at == seconds
+    assert [c.name for c in history.of("Job") if c.before is None and c.at > going.at] == []
+    assert {kind for kind, _, _ in history.objects()} == {"JobTemplate", "Event"}
+
+
+def test_another_flow_made_under_the_name_runs_its_own_steps() -> None:
+    history = chain("remake-flow:14")
+
+    again = [c for c in history.of("JobFlow") if c.before is None][1]
+    assert again.after is not None
+    assert [step["name"] for step in again.after["spec"]["flows"]] == ["a", "b"]
+    created = [c.name for c in history.of("Job") if c.before is None and c.number > again.number]
+    assert created == ["chain-a", "chain-b"]
+
+
+def test_a_touch_of_the_flow_changes_its_version_and_nothing_else() -> None:
+    history = chain("touch-flow:14")
+
+    flow = history.objects()[("JobFlow", "default", "chain")]
+    assert flow["metadata"]["annotations"] == {"example.com/touched": "by a stranger"}
+    assert [c.name for c in by(history, "user") if c.kind == "JobFlow"][:2] == ["chain", "chain"]
+    assert outcome(history) == "Succeeded"
+
+
+def test_a_copy_of_a_child_has_its_labels_and_no_owner() -> None:
+    history = chain("copied-job:chain-b")
+
+    copied, child = (c.after for c in history.of("Job") if c.name == "chain-b" and c.before is None)
+    assert copied is not None
+    assert child is not None
+    assert copied["metadata"]["labels"].items() <= child["metadata"]["labels"].items()
+    assert "ownerReferences" not in copied["metadata"]
+    assert outcome(history) == "Succeeded"
+
+
 @pytest.mark.parametrize(
     ("plan", "earliest"),
     [("template-absent:b", 1800), ("template-late:b:60", 60), ("template-deleted:b:5", 600)],

@@ -36,29 +36,35 @@ class Story:
     marks: list[Mark] = field(default_factory=list)
     objects: dict[tuple[str, str], Body] = field(default_factory=dict)
     children: dict[str, ChildView] = field(default_factory=dict)
+    order: int = 0
 
     def wait(self, seconds: float = 1.0) -> Story:
         self.now += seconds
         return self
 
     def mark(self, text: str) -> Story:
-        self.marks.append(Mark(self.now, text))
+        self.marks.append(Mark(self.now, text, self._next()))
         return self
 
     def put(self, who: str, body: Body, subresource: str = "") -> Story:
         return self._commit(who, body["kind"], body["metadata"]["name"], body, subresource)
 
     def gone(self, who: str, kind: str, name: str, uid: str = "") -> Story:
-        if who.startswith("controller"):
-            self._call("delete", f"{JOBS}/{name}", {"preconditions": {"uid": uid}} if uid else {})
         self.children.pop(name, None)
-        return self._commit(who, kind, name, None)
+        self._commit(who, kind, name, None)
+        if who.startswith("controller"):
+            self.call("delete", f"{JOBS}/{name}", {"preconditions": {"uid": uid}} if uid else {})
+        return self
 
     def create(self, built: ChildBuilder) -> Story:
         """The controller creates a child."""
-        self._call("create", JOBS, built.body())
         self.children[built.name] = built.view()
-        return self.put("controller-1", built.body())
+        self.put("controller-1", built.body())
+        return self.call("create", JOBS, built.body())
+
+    def refused(self, built: ChildBuilder) -> Story:
+        """The controller tries to create a child whose name is taken."""
+        return self.call("create", JOBS, built.body(), 409)
 
     def job(self, built: ChildBuilder) -> Story:
         """Volcano writes the status of a Job."""
@@ -73,8 +79,8 @@ class Story:
             self.flow = self.flow.status(desired)
         body = self.flow.body()
         body["status"] = {name: value for name, value in (body["status"] | changed).items() if value is not ...}
-        self._call("update", STATUS, {"status": body["status"]})
-        return self.put("controller-1", body, "status")
+        sent = {"metadata": {"name": "x"}, "status": body["status"]}
+        return self.put("controller-1", body, "status").call("update", STATUS, sent)
 
     def event(self, reason: str, flow_uid: str = "flow-x") -> Story:
         name = f"x.{len(self.commits)}"
@@ -98,14 +104,24 @@ class Story:
         else:
             self.objects[kind, name] = after
         verb = "create" if before is None else "delete" if after is None else "update"
-        number = len(self.commits) + 1
+        number, order = len(self.commits) + 1, self._next()
         self.commits.append(
-            Commit(number, self.now, who, verb, kind, "default", name, subresource, before, after, 100 + number)
+            Commit(number, self.now, who, verb, kind, "default", name, subresource, before, after, 100 + number, order)
         )
         return self
 
-    def _call(self, verb: str, path: str, body: Body) -> None:
-        self.calls.append(Call(len(self.calls) + 1, self.now, "controller-1", verb, path, 200, True, body=body))
+    def call(self, verb: str, path: str, body: Body, status: int = 200, *, committed: bool = True) -> Story:
+        """A request of the controller is answered."""
+        number, write = len(self.calls) + 1, 0 if verb in ("get", "list", "watch") else len(self.calls) + 1
+        done = committed and status == 200
+        self.calls.append(
+            Call(number, self.now, "controller-1", verb, path, status, done, "", write, body, self._next())
+        )
+        return self
+
+    def _next(self) -> int:
+        self.order += 1
+        return self.order
 
 
 def begun(plan: str = "") -> Story:
@@ -137,6 +153,12 @@ def test_every_oracle_says_which_rule_it_checks() -> None:
     assert all(oracle.__doc__ and len(oracle.__doc__) > 40 for oracle in ORACLES.values())
 
 
+FOREIGN = B.body() | {"metadata": {"name": "x-b", "namespace": "default", "uid": "another"}}
+TOLD = {
+    "phase": "Running",
+    "createTime": "2026-01-01T12:00:01Z",
+    "taskStatusCount": {"main": {"phase": {"Running": 2}}},
+}
 AGAIN = A.incarnation("job-x-a-again").created_after(30)
 
 BROKEN: list[tuple[str, str, Callable[[], Story]]] = [
@@ -199,6 +221,7 @@ BROKEN: list[tuple[str, str, Callable[[], Story]]] = [
         "a child deleted while its end is not committed",
         lambda: begun().job(A.completed()).gone("controller-1", "Job", "x-a", A.uid),
     ),
+    ("deleted after the result", "a child that Volcano deletes", lambda: over().gone("volcano", "Job", "x-a")),
     ("phase is final", "Succeed becomes Running", lambda: over().status(state={"phase": "Running"})),
     ("phase is final", "the outcome is taken back", lambda: over().status(outcome=...)),
     ("memory is kept", "entries are dropped", lambda: over().status(flowStatuses=[])),
@@ -225,6 +248,43 @@ BROKEN: list[tuple[str, str, Callable[[], Story]]] = [
     ("statuses fit", "a time that is null", lambda: begun().status(completionTime=None)),
     ("statuses fit", "a field that the CRD does not have", lambda: begun().status(flavour="sweet")),
     ("statuses fit", "a list where upstream has a string", lambda: begun().status(progress=[1, 3])),
+    ("own writes are remembered", "a Job created once more", lambda: begun().wait(5).refused(A)),
+    (
+        "own writes are remembered",
+        "a Job deleted once more",
+        lambda: over().gone("controller-1", "Job", "x-a", A.uid).wait().gone("controller-1", "Job", "x-a", A.uid),
+    ),
+    (
+        "own writes are remembered",
+        "a status written from a version before one's own last one",
+        lambda: begun().call("update", STATUS, {"metadata": {"name": "x", "resourceVersion": "9"}}, 409),
+    ),
+    ("every write changes something", "no change", lambda: begun().call("update", STATUS, {}, committed=False)),
+    (
+        "second child after a look",
+        "a Job in the place of one that is gone",
+        lambda: begun().gone("stranger", "Job", "x-a").wait().create(AGAIN),
+    ),
+    (
+        "strangers are told of",
+        "a Job with the child's name that nobody is told of",
+        lambda: begun().put("user", FOREIGN).wait(8).job(A.completed(after=11)).refused(B).wait(900),
+    ),
+    (
+        "trouble stays where it is",
+        "a step that starts late while another waits for its template",
+        lambda: begun("template-absent:z").job(A.completed()).wait(60).create(B.created_after(63)),
+    ),
+    (
+        "counts are told",
+        "counts of pods that change and are not told",
+        lambda: begun().job(A.running(after=3).pods(2, Running=1, Succeeded=1)).wait(60).event("Created"),
+    ),
+    (
+        "counts are kept",
+        "counts of pods that are emptied",
+        lambda: begun().status(conditions={"x-a": TOLD}).status(conditions={"x-a": TOLD | {"taskStatusCount": {}}}),
+    ),
     ("every flow ends", "a flow that runs for ever", midway),
     ("outcome is expected", "a flow that failed", lambda: begun().job(A.failed(after=5)).wait().status()),
 ]  # fmt: skip
@@ -301,13 +361,17 @@ def test_what_is_left_behind_is_found_by_its_kind() -> None:
 def test_a_write_at_rest_is_found_and_so_is_a_poll() -> None:
     story = over()
     ended = story.now
-    story.wait(100).status(nextFlows=["a"]).wait()._call("list", JOBS, {})
-    story.wait()._call("watch", JOBS, {})
+    story.wait(100).status(nextFlows=["a"]).wait().call("list", JOBS, {})
+    story.wait().call("watch", JOBS, {})
     told = judge(story.history(ended_at=ended, quiet_from=ended + 60, quiet_until=ended + 3660))
     assert [violation.text.split(":")[0] for violation in told if violation.oracle == "quiet at rest"] == [
         f"controller-1 asked for update {STATUS}",
         f"controller-1 asked for list {JOBS}",
     ]
+
+
+def test_a_cached_object_that_somebody_changed_is_found() -> None:
+    assert "cache is true" in found(over().history(untrue=((3.0, "JobFlow default/x was changed in the cache"),)))
 
 
 def test_an_error_that_was_logged_is_found() -> None:

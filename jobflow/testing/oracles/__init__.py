@@ -7,6 +7,8 @@ function whose docstring is the rule that it checks, in a module of its family; 
 |---|---|
 | safety of children: nothing twice, too early, too late, or of another | `safety.py` |
 | safety of statuses: nothing forgotten, contradictory, untrue or malformed | `memory.py` |
+| acting on what is so: nothing done as if one had not done something before | `views.py` |
+| trouble: told, and kept from other steps and flows; counts of pods | `trouble.py` |
 | liveness and quiescence | `liveness.py` |
 | economy: writes, Events, passes | `economy.py` |
 | equivalence with the undisturbed run | `equivalence.py` |
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobflow.testing.history import History
-from jobflow.testing.oracles import economy, equivalence, hygiene, liveness, memory, safety
+from jobflow.testing.oracles import economy, equivalence, hygiene, liveness, memory, safety, trouble, views
 from jobflow.testing.oracles.verdict import Oracle, Violation
 
 __all__ = ["ORACLES", "Oracle", "Violation", "judge"]
@@ -37,6 +39,14 @@ ORACLES: Mapping[str, Oracle] = {
     "results are true": memory.results_are_true,
     "complete means at rest": memory.complete_means_at_rest,
     "statuses fit": memory.statuses_fit,
+    "own writes are remembered": views.own_writes_are_remembered,
+    "every write changes something": views.every_write_changes_something,
+    "second child after a look": views.second_child_after_a_look,
+    "cache is true": views.cache_is_true,
+    "strangers are told of": trouble.strangers_are_told_of,
+    "trouble stays where it is": trouble.trouble_stays_where_it_is,
+    "counts are told": trouble.counts_are_told,
+    "counts are kept": trouble.counts_are_kept,
     "every flow ends": liveness.every_flow_ends,
     "outcome is expected": liveness.outcome_is_expected,
     "quiet at rest": liveness.quiet_at_rest,

@@ -11,7 +11,8 @@ compared, because the world really differed:
 - `recreations`, where a child was deleted by a stranger, and whether that child is there;
 - in a flow that fails, the steps beside the failed one: whether they had begun by then is a race, which a fault may
   turn either way;
-- anything, where the create of a Job was refused as invalid: its step fails, rightly.
+- anything, where the create of a Job was refused as invalid: its step fails, rightly; or where another flow was made
+  under the name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from jobflow.testing.faults import DeleteFlow, StrangerDeletes
+from jobflow.testing.faults import DeleteFlow, ForegroundDelete, HeldDelete, RemakeFlow, StrangerDeletes
 from jobflow.testing.history import Body, History
 from jobflow.testing.oracles.liveness import last_states, refused_as_invalid
 from jobflow.testing.oracles.reading import (
@@ -37,7 +38,7 @@ from jobflow.testing.oracles.verdict import Violation
 
 def same_end(history: History, reference: History | None = None) -> list[Violation]:
     """The final status of each flow equals the undisturbed run's, modulo what the faults explain."""
-    if reference is None or refused_as_invalid(history):
+    if reference is None or refused_as_invalid(history) or _is_another(history):
         return []
     deleted = {fault.child for fault in faults(history) if isinstance(fault, StrangerDeletes)}
     undisturbed = {flow["metadata"]["name"]: flow for flow in last_states(reference)}
@@ -58,7 +59,9 @@ def same_end(history: History, reference: History | None = None) -> list[Violati
 def same_children(history: History, reference: History | None = None) -> list[Violation]:
     """The Jobs that are left are those that the undisturbed run leaves, each in the phase that it has there."""
     plan = faults(history)
-    if reference is None or refused_as_invalid(history) or any(isinstance(fault, DeleteFlow) for fault in plan):
+    if reference is None or refused_as_invalid(history) or _is_another(history):
+        return []
+    if any(isinstance(fault, DeleteFlow | ForegroundDelete | HeldDelete) for fault in plan):
         return []  # a flow that its user deleted went with its children
     spared = {fault.child for fault in plan if isinstance(fault, StrangerDeletes)}
     for flow in last_states(reference):
@@ -71,6 +74,11 @@ def same_children(history: History, reference: History | None = None) -> list[Vi
         for name in sorted((wanted.keys() | left.keys()) - spared)
         if wanted.get(name) != left.get(name)
     ]
+
+
+def _is_another(history: History) -> bool:
+    """Another flow was made under the name of the first."""
+    return any(isinstance(fault, RemakeFlow) for fault in faults(history))
 
 
 def _beside(flow: Body) -> Set[str]:

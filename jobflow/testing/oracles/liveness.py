@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from jobflow.testing.controllers import STALE_SECONDS
 from jobflow.testing.faults import (
     ClockJump,
+    CopiedJob,
     Delay,
     Drop,
     Fault,
     Forbid,
     ForeignJob,
+    HeldDelete,
     SlowList,
     Stale,
     TemplateAbsent,
@@ -24,7 +26,12 @@ from jobflow.testing.faults import (
 )
 from jobflow.testing.history import Body, Commit, History
 from jobflow.testing.injection import DROPPING_SECONDS, FORBIDDEN_SECONDS
-from jobflow.testing.interventions import ABSENT_SECONDS, DELETED_TEMPLATE_SECONDS, FOREIGN_JOB_SECONDS
+from jobflow.testing.interventions import (
+    ABSENT_SECONDS,
+    DELETED_TEMPLATE_SECONDS,
+    FOREIGN_JOB_SECONDS,
+    HELD_SECONDS,
+)
 from jobflow.testing.oracles.reading import (
     FINAL,
     FLOW,
@@ -54,7 +61,7 @@ def every_flow_ends(history: History, reference: History | None = None) -> list[
     """Every flow reaches completionTime within a bounded time after the last fault is over, and keeps it."""
     found = []
     own_seconds = max((end.at for end in _ends(reference).values()), default=0.0) if reference else 0.0
-    bound = _last_disturbance(history) + own_seconds + RECOVERY_SECONDS
+    bound = last_disturbance(history) + own_seconds + RECOVERY_SECONDS
     ends = _ends(history)
     for last in last_states(history):
         end = ends.get(uid_of(last))
@@ -126,12 +133,12 @@ def last_states(history: History) -> Iterator[Body]:
     return iter(last.values())
 
 
-def _last_disturbance(history: History) -> float:
-    """When the last fault was over: the last mark, and what the faults last by themselves."""
+def last_disturbance(history: History, apart_from: tuple[type[Fault], ...] = ()) -> float:
+    """When the last fault was over: the last mark, and what the faults last by themselves, save some kinds of them."""
     end = history.quiet_from or float("inf")
     disturbed = [mark.at for mark in history.marks if mark.text.startswith("fault ")]
     begin = max((at for at in (*disturbed, *restarts(history), *starts(history)) if at < end), default=0.0)
-    return begin + sum(map(_seconds, faults(history)))
+    return begin + sum(_seconds(fault) for fault in faults(history) if not isinstance(fault, apart_from))
 
 
 def _seconds(fault: Fault) -> float:
@@ -143,8 +150,10 @@ def _seconds(fault: Fault) -> float:
             return ABSENT_SECONDS
         case TemplateDeleted():
             return DELETED_TEMPLATE_SECONDS
-        case ForeignJob():
+        case ForeignJob() | CopiedJob():
             return FOREIGN_JOB_SECONDS
+        case HeldDelete():
+            return HELD_SECONDS
         case Forbid():
             return FORBIDDEN_SECONDS
         case Drop():

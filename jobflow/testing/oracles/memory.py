@@ -37,14 +37,13 @@ NEVER_CREATED = frozenset({"ChildInvalid", "NameTooLong"})  # reasons of a step 
 
 
 def phase_is_final(history: History, _: History | None = None) -> list[Violation]:
-    """`status.state.phase` never leaves Succeed or Failed, nor does `outcome` change, nor `completionTime`."""
+    """`status.state` never changes once it is Succeed or Failed, nor does `outcome`, nor `completionTime`."""
     found = []
     for commit, before, after, _world in _statuses(history):
         was, now = flow_phase({"status": before}), flow_phase({"status": after})
-        if was in FINAL and now != was:
-            found.append(
-                Violation("phase is final", commit.at, f"JobFlow {commit.name}: {was} became {now or 'empty'}")
-            )
+        if was in FINAL and before["state"] != after.get("state"):
+            told = f"{was} became {now or 'empty'}" if now != was else f"{before['state']} became {after['state']}"
+            found.append(Violation("phase is final", commit.at, f"JobFlow {commit.name}: {told}"))
         found += [
             Violation(
                 "phase is final", commit.at, f"JobFlow {commit.name}: {name} was {before[name]}, is {after.get(name)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jobflow.testing.history import Commit, History
+from jobflow.testing.history import VOLCANO, Commit, History
 from jobflow.testing.oracles.reading import (
     EVENT,
     FINAL,
@@ -117,15 +117,21 @@ def deletes_name_the_uid(history: History, _: History | None = None) -> list[Vio
 
 
 def deleted_after_the_result(history: History, _: History | None = None) -> list[Violation]:
-    """The controller deletes a child only after the child's result is committed in its flow's status."""
+    """A child is deleted for its time or its flow's policy only after its result is committed in the flow's status.
+
+    So the controller does it, and Volcano never: a Job that carries ttlSecondsAfterFinished would go by itself.
+    """
     found = []
     for commit, world in replay(history):
         node = node_of(commit.before) if commit.kind == JOB and commit.before else None
-        if node is None or not by_controller(commit) or not removes(commit):
+        if node is None or not removes(commit) or not (by_controller(commit) or commit.who == VOLCANO):
             continue
-        entry = records(world.flows.get(node.flow_uid)).get(node.step, {})
-        if entry.get("phase") not in SETTLED:
-            text = f"Job {commit.name} was deleted while its step is committed as {entry.get('phase', 'unknown')}"
+        phase = records(world.flows.get(node.flow_uid)).get(node.step, {}).get("phase", "unknown")
+        if commit.who == VOLCANO:
+            text = f"Job {commit.name} was deleted by Volcano, whose step is committed as {phase}"
+            found.append(Violation("deleted after the result", commit.at, text))
+        elif phase not in SETTLED:
+            text = f"Job {commit.name} was deleted while its step is committed as {phase}"
             found.append(Violation("deleted after the result", commit.at, text))
     return found
 
