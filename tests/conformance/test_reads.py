@@ -11,6 +11,7 @@ from jobflow.kube.transport import MERGE_PATCH
 pytestmark = [pytest.mark.real, pytest.mark.plane(EMBEDDED, REAL), pytest.mark.asyncio(loop_scope="session")]
 
 kinds = pytest.mark.parametrize("kind", NAMESPACED, ids=str)
+one_of_each = pytest.mark.parametrize("kind", [JOB_FLOW, CONFIG_MAP], ids=str)  # for what makes servers wait
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
@@ -103,7 +104,7 @@ async def test_what_leaves_the_selection_is_told_as_deleted(both):
     await both.watch(JOB.collection, 2, resourceVersion=listed_version, labelSelector="x=y")
 
 
-@kinds
+@one_of_each
 async def test_versions_that_are_none_and_too_old(both, kind):
     await both.send("POST", kind.collection, kind.named("a"))
     await both.watch(kind.collection, 1, resourceVersion="x")
@@ -117,7 +118,7 @@ async def test_versions_that_are_none_and_too_old(both, kind):
     await both.send("GET", kind.collection, resourceVersion="0")
 
 
-@kinds
+@one_of_each
 async def test_a_watch_ends_when_its_time_is_up(both, kind):
     await both.watch(kind.collection, 9, timeoutSeconds=1)
     await both.watch(kind.collection, 9, timeoutSeconds="x")

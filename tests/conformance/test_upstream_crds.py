@@ -6,17 +6,17 @@ What a flow remembers is then upstream's jobStatusList alone.
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from conformance.upstream import UPSTREAM_STATUS, upstream_crds
 from conformance.volcano import playing
 from conformance.world import World
 from envtest.control_plane import ControlPlane
 from envtest.plugin import EMBEDDED, REAL
 
-from jobflow.api.crd import job_flow_crd, job_template_crd, volcano_job_crd
+from jobflow.api.crd import volcano_job_crd
 from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, VOLCANO_JOB, Resource
 from jobflow.clock import SystemClock
 from jobflow.kube.client import Client
@@ -27,46 +27,16 @@ from jobflow.testing.builders import flow, template
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-UPSTREAM_STATUS = {
-    "pendingJobs",
-    "runningJobs",
-    "failedJobs",
-    "completedJobs",
-    "terminatedJobs",
-    "unKnowJobs",
-    "jobStatusList",
-    "conditions",
-    "state",
-}
 INSTALL_SECONDS = 30.0
 CHAIN = flow("chain").step("a").step("b", after="a").step("c", after="b")
 
 
-def upstream_crds() -> list[dict]:
-    """Our CRDs without what upstream's do not have."""
-    flows, templates = copy.deepcopy(job_flow_crd()), copy.deepcopy(job_template_crd())
-    for crd in (flows, templates):
-        crd["spec"]["names"].pop("categories")
-        crd["spec"]["versions"][0].pop("additionalPrinterColumns", None)
-    schema = flows["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    steps = schema["spec"]["properties"]["flows"]
-    for key in [key for key in steps if key.startswith("x-kubernetes-")]:
-        del steps[key]
-    status = schema["status"]["properties"]
-    for name in status.keys() - UPSTREAM_STATUS:
-        del status[name]
-    for name in ("reason", "message"):
-        del status["state"]["properties"][name]
-    told = templates["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-    del told["properties"]["jobDependsOnTotal"]
-    return [flows, templates, volcano_job_crd()]
-
-
 async def _install(transport: Transport) -> Client:
     client = Client(transport, SystemClock())
-    for crd in upstream_crds():
+    crds = [*upstream_crds(), volcano_job_crd()]
+    for crd in crds:
         await client.apply(CUSTOM_RESOURCE_DEFINITION, None, crd["metadata"]["name"], crd)
-    for crd in upstream_crds():
+    for crd in crds:
         names, group = crd["spec"]["names"], crd["spec"]["group"]
         version = crd["spec"]["versions"][0]["name"]
         kind = Resource(group, version, names["plural"], names["kind"])
@@ -156,3 +126,48 @@ async def test_delete_takes_the_jobs(upstream):
 
 async def _none_of(upstream, name):
     return not [job for job in await upstream.jobs() if job.startswith(f"{name}-")]
+
+
+async def test_jobs_that_run_beside_a_failed_step_are_observed_to_their_end(upstream):
+    await upstream.templates("m", "n")
+    await upstream.create(JOB_FLOW, flow("sides").step("m").step("n").body())
+    async with playing(upstream.client, upstream.namespace, fails={"m"}, held={"n"}) as volcano, upstream.controller():
+        status = await upstream.phase("sides", "Failed")
+        assert (status["failedJobs"], status["runningJobs"]) == (["sides-m"], ["sides-n"])
+        volcano.held.clear()
+        await upstream.until("sides", lambda told: told.get("completedJobs") == ["sides-n"])
+        await upstream.is_quiet("sides")
+
+
+async def test_the_time_to_live_of_a_template_is_kept_across_a_restart(upstream):
+    await upstream.templates(template("brief").task("main").ttl(2), template("long").task("main"))
+    await upstream.create(JOB_FLOW, flow("timed").step("brief").step("long", after="brief").body())
+    async with playing(upstream.client, upstream.namespace, held={"long"}) as volcano:
+        async with upstream.controller():
+            await upstream.until("timed", lambda told: told.get("runningJobs") == ["timed-long"])
+        async with upstream.controller():
+            await upstream.eventually(lambda: _is_gone(upstream, "timed-brief"))
+            volcano.held.clear()
+            status = await upstream.phase("timed", "Succeed")
+    assert status["completedJobs"] == ["timed-brief", "timed-long"]
+    assert volcano.born.count("timed-brief") == 1
+
+
+async def test_a_step_whose_jobs_name_was_cut_is_remembered(upstream):
+    step = "a-step-whose-name-is-so-long-that-the-name-of-its-job-is-cut"
+    await upstream.templates(step, "after")
+    await upstream.create(JOB_FLOW, flow("cut").step(step).step("after", after=step).body())
+    async with playing(upstream.client, upstream.namespace, held={"after"}) as volcano:
+        async with upstream.controller():
+            status = await upstream.until("cut", lambda told: told.get("runningJobs") == ["cut-after"])
+        (name,) = status["completedJobs"]
+        assert name != f"cut-{step}"
+        await upstream.client.delete(VOLCANO_JOB, upstream.namespace, name)
+        async with upstream.controller():
+            volcano.held.clear()
+            await upstream.phase("cut", "Succeed")
+    assert volcano.born.count(name) == 1
+
+
+async def _is_gone(upstream, name):
+    return name not in await upstream.jobs()
