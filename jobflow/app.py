@@ -18,9 +18,10 @@ from typing import Any
 
 import structlog
 
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
-from jobflow.api.status import FlowPhase
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, Key
+from jobflow.api.status import FlowPhase, Reason
 from jobflow.cache.cache import Cache
+from jobflow.cache.installed import KINDS
 from jobflow.clock import Clock
 from jobflow.config import Settings
 from jobflow.controller import Controller
@@ -31,12 +32,19 @@ from jobflow.kube.lease import Election
 from jobflow.kube.reflector import Reflector
 from jobflow.obs.measures import Measures, Readings
 from jobflow.ownership import Ownership
+from jobflow.probe.addresses import rules_of
+from jobflow.probe.dial import Dialer
+from jobflow.probe.pods import Pods
+from jobflow.probe.resolve import Dns
+from jobflow.probe.runner import Runner, World
+from jobflow.schemas import SchemaLook
 from jobflow.snapshots import Snapshots
-from jobflow.term import Term
+from jobflow.term import Means, Term
 from jobflow.watches import Watches
 from jobflow.work.queue import WorkQueue
 
 DRAIN_SECONDS = 20.0  # less than a pod's usual grace period of 30
+PAUSES = (Reason.CRD_OUTDATED, Reason.FOREIGN_CONTROLLER)
 NO_PHASE_YET = "None"  # of a flow that no controller has looked at
 
 log = structlog.get_logger(__name__)
@@ -61,11 +69,11 @@ class App:
         self._client = client
         self._clock = clock
         self._settings = settings
-        self._random = random or Random()
         self._election = election
-        self._measures = measures or Measures()
+        self._means = _means(client, clock, settings, random or Random(), measures or Measures())
         self._ownership = Ownership()
-        self._watches = Watches(client, clock, settings.namespaces, self.cache)
+        self._watches = Watches(client, clock, settings.namespaces, self.cache, self._in_sight_again)
+        self.cache.unseen = self._watches.unseen
         self._term = self._new_term()
         self._events_dropped = 0  # in earlier terms
         self._leading = False
@@ -92,25 +100,40 @@ class App:
         return self._term.controller
 
     @property
+    def runner(self) -> Runner:
+        """Who asks the probes' questions."""
+        return self._means.runner
+
+    @property
     def reflectors(self) -> Sequence[Reflector[Any]]:
         """All watches of kinds that flows are made of."""
         return [watch.reflector for watch in self._watches.all]
 
     def unready(self) -> list[str]:
-        """What is still missing from the cache; a replica that stands by with a full one is ready."""
-        return self._watches.waiting
+        """What is missing from the cache, or the right to lead; a replica that could lead stands by and is ready."""
+        refusal = self._election.refusal if self._election is not None else ""
+        return [*self._watches.waiting, *([refusal] if refusal else [])]
+
+    def _in_sight_again(self) -> None:
+        """Rights were given: flows that were left alone meanwhile are due, whether or not anything has changed."""
+        if self._leading:
+            self._term.look_at_all()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then drain; or until cancelled."""
         async with asyncio.TaskGroup() as background:
             tasks: list[asyncio.Task[None]] = []
             if not self._settings.namespaces:
-                tasks.append(background.create_task(self._watches.kind_arrivals().run(), name="kind arrivals"))
+                tasks.append(background.create_task(self._watches.arrivals.run(), name="kind arrivals"))
+            else:
+                look = SchemaLook(self._client, self._clock, self.cache.installed)
+                tasks.append(background.create_task(look.run(), name="schemas"))
             working = background.create_task(self._start(background, tasks), name="start")
             await stop.wait()
             await self._drain(working)
             for task in tasks:
                 task.cancel()
+        await self.runner.close()
 
     async def _start(self, background: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> None:
         """Fill the cache; then work, or stand by until it is our turn to."""
@@ -142,7 +165,7 @@ class App:
             self._leading = False
 
     def _new_term(self) -> Term:
-        return Term(self._client, self._clock, self._ownership, self._measures, self._random)
+        return Term(self._means, self._ownership)
 
     async def _drain(self, working: asyncio.Task[None]) -> None:
         log.info("draining", held=self.queue.held)
@@ -158,7 +181,7 @@ class App:
 
     def readings(self) -> Readings:
         """How things stand now, for metrics; counts the flows, which takes a millisecond for ten thousand."""
-        limiter = self._client.limiter
+        limiter, installed, paused = self._client.limiter, self.cache.installed, self.snapshots.paused()
         phases = Counter(flow.status.state.phase or NO_PHASE_YET for flow in self.cache.flows.values())
         return Readings(
             leading=self._leading,
@@ -171,10 +194,20 @@ class App:
                 str(vcjob.RESOURCE): len(self.cache.children),
                 str(JOB_TEMPLATE): len(self.cache.templates),
                 str(JOB_FLOW): len(self.cache.flows),
+                str(POD): len(self.cache.pods),
             },
             undecodable=self._watches.undecodable,
+            probes=len(self.runner),
             troubled=self._watches.troubled,
+            paused={reason: paused[reason] for reason in PAUSES},
+            fields_missing={str(kind): len(installed.told(kind)) for kind in KINDS},
             events_dropped=self._events_dropped + self._term.recorder.dropped,
             requests_in_flight=limiter.in_flight,
             requests_limit=limiter.limit,
         )
+
+
+def _means(client: Client, clock: Clock, settings: Settings, random: Random, measures: Measures) -> Means:
+    rules = rules_of(settings.probe_allow_cidrs, settings.probe_deny_cidrs)
+    world = World(Dialer(Dns(), rules), Pods(client))
+    return Means(client, clock, measures, random, Runner(clock, world, measures, random))

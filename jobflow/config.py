@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from jobflow.api.network import parse_network
 from jobflow.api.problems import suggestion
 from jobflow.obs.address import Address
 from jobflow.obs.log import LogFormat
@@ -60,11 +61,22 @@ class Settings(BaseModel):
         le=300,
         description="How long a leader that is gone is respected; also the most that one write may take.",
     )
+    probe_allow_cidrs: tuple[str, ...] = Field(
+        (), description="Ranges of addresses that probes may ask beside the pods and Services of a flow's namespace."
+    )
+    probe_deny_cidrs: tuple[str, ...] = Field((), description="Ranges that probes never ask, whatever else is said.")
     metrics_address: str | None = Field(
         None, description="host:port for /metrics, /healthz and /readyz. Default: none of them."
     )
     log_format: LogFormat = Field(LogFormat.TEXT, description="Lines for people (text), or for a collector (json).")
     log_level: LogLevel = Field(LogLevel.INFO, description="The least level that is logged.")
+
+    @field_validator("probe_allow_cidrs", "probe_deny_cidrs")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_network(text)
+        return value
 
     @field_validator("metrics_address")
     @classmethod
@@ -78,7 +90,11 @@ class SettingsError(Exception):
     """A setting cannot be used; the message names it, and where it came from."""
 
 
-FLAGS = {"namespaces": "--namespace"}  # where it is not the field's name
+FLAGS = {  # those that may be repeated
+    "namespaces": "--namespace",
+    "probe_allow_cidrs": "--probe-allow-cidr",
+    "probe_deny_cidrs": "--probe-deny-cidr",
+}
 
 
 def flag(field: str) -> str:
@@ -121,7 +137,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for field in Settings.model_fields:
         text = environment.get(variable(field), "")
         if text:  # an empty variable is how a Deployment unsets one
-            several = field == "namespaces"
+            several = field in FLAGS
             found[field] = [part.strip() for part in text.split(LIST_SEPARATOR) if part.strip()] if several else text
     return found
 

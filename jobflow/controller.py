@@ -16,9 +16,11 @@ import structlog
 
 from jobflow.act.flow import FlowActor
 from jobflow.act.outcome import Again, Done, Outcome, Retry
+from jobflow.act.reread import AGAIN_SECONDS, is_worth_a_look, reread
 from jobflow.act.status import write_status
 from jobflow.api.metadata import ObjectMeta
 from jobflow.api.names import owner_text
+from jobflow.api.probes import Question
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
 from jobflow.cache.cache import Cache
 from jobflow.kube.client import Client
@@ -26,10 +28,12 @@ from jobflow.kube.errors import ApiError, Conflict, NotFound
 from jobflow.kube.fenced import NotLeader
 from jobflow.obs.measures import Measures
 from jobflow.reconcile.flow import reconcile_flow
+from jobflow.reconcile.pause import uses
 from jobflow.reconcile.plan import Plan
-from jobflow.reconcile.snapshot import Flow
+from jobflow.reconcile.snapshot import Flow, Snapshot
+from jobflow.reconcile.stored import stored
 from jobflow.reconcile.template import reconcile_template
-from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable
+from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable, Unseen
 from jobflow.work.interests import Interests
 from jobflow.work.queue import QueueClosed, WorkQueue
 
@@ -48,6 +52,8 @@ class Controller:
     actor: FlowActor
     measures: Measures = field(default_factory=Measures)
     planned: Callable[[Flow, Plan], None] = lambda flow, plan: None  # told of each plan before it is carried out
+    reconcile: Callable[[Snapshot], Plan] = reconcile_flow
+    ask: Callable[[Key, frozenset[Question]], None] = lambda key, questions: None  # what its probes want to know
 
     async def work(self) -> None:
         """One worker: handle keys until the queue is closed."""
@@ -85,31 +91,48 @@ class Controller:
             return Retry(error)
 
     async def _flow(self, key: Key) -> Outcome:
+        await self._reread(key)
         match self.snapshots.take(key):
             case Taken(snapshot, memory):
-                plan = reconcile_flow(snapshot)
+                plan = self.reconcile(snapshot)
                 self.interests.set(key, plan.awaits)
+                self.ask(key, plan.questions)
                 self.planned(snapshot.flow, plan)
                 return await self.actor.execute(snapshot.flow, plan, memory)
             case Behind(seconds):
                 return Done(seconds)
+            case Unseen(problem):
+                log.debug("left alone until it can be seen again", problem=problem)
+                return Done()
             case Unreadable(problem):
                 log.error("left alone: what it has run is not known", problem=problem)
                 return Done()
             case Absent():
                 self.interests.set(key, frozenset())
+                self.ask(key, frozenset())
                 return Done()
 
     async def _template(self, key: Key) -> Outcome:
+        await self._reread(key)
         template = self.cache.templates.get((key.namespace, key.name))
-        if template is None:
+        if template is None or self.snapshots.hidden(key):
             return Done()
+        missing = self.cache.installed.missing(JOB_TEMPLATE)
+        if template.lost or uses(template.spec, missing):
+            return Done()  # a write, though of its status, would make the API server drop them from what is stored
         children = self.cache.children.of_template(owner_text(key.namespace, key.name))
         status = reconcile_template(child for child in children if child.namespace == key.namespace)
-        if status != template.status:
+        if status != template.status and stored(status, missing) != stored(template.status, missing):
             identity = ObjectMeta(template.name, template.namespace, template.uid, template.resource_version)
-            await write_status(self.client, JOB_TEMPLATE, identity, status)
+            written = await write_status(self.client, JOB_TEMPLATE, identity, status)
+            self.cache.installed.saw_answer(JOB_TEMPLATE, status, written.status)
         return Done()
+
+    async def _reread(self, key: Key) -> None:
+        """What was read without fields that the CRD has again; now, and once more later where that was too early."""
+        await reread(self.client, self.cache, key)
+        if is_worth_a_look(self.cache, key):
+            self.queue.add_after(key, AGAIN_SECONDS)
 
     def _settle(self, key: Key, outcome: Outcome) -> None:
         match outcome:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowView, TemplateView
+from jobflow.api.probes import PodView
 from jobflow.clock import Clock
 from jobflow.obs.measures import Measures
 from jobflow.reconcile.phase import FINAL_PHASES
@@ -41,6 +42,9 @@ class Observations:
 
     def template_changed(self, old: TemplateView | None, new: TemplateView | None) -> None:
         """Templates tell nothing of how flows fare."""
+
+    def pod_changed(self, old: PodView | None, new: PodView | None) -> None:
+        """Nor do pods."""
 
     def child_changed(self, old: ChildView | None, new: ChildView | None) -> None:
         """A child came, changed or went."""

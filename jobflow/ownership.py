@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowView, TemplateView
+from jobflow.api.probes import PodView
 from jobflow.cache.cache import Cache, Listener
 
 
@@ -48,6 +49,11 @@ class Ownership:
         """A JobTemplate came, changed or went."""
         for listener in self._listeners:
             listener.template_changed(old, new)
+
+    def pod_changed(self, old: PodView | None, new: PodView | None) -> None:
+        """A pod that a probe may ask came, changed or went."""
+        for listener in self._listeners:
+            listener.pod_changed(old, new)
 
     def child_changed(self, old: ChildView | None, new: ChildView | None) -> None:
         """A child came, changed or went."""

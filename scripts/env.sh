@@ -24,9 +24,9 @@ if ! "$python" -m venv .venv 2>/dev/null; then
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 if [ "$want" = dev ]; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fast]" --group dev
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 else
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fast]"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 fi
 rm -f .venv/.run-* .venv/.dev-*
 touch ".venv/.$want-$stamp"

@@ -21,12 +21,7 @@ from jobflow.testing.clock import VirtualClock
 pytest_plugins = ["envtest.plugin"]  # the real control plane, for who asks for it
 
 # Small files, read once, before anything else runs on the loop.
-READS_THE_KUBECONFIG = {
-    "connect",
-    "_load",
-    "_from_file",
-    "_from_pod",
-}
+READS_THE_KUBECONFIG = {"load", "_from_file", "_from_pod", "_access", "_digest", "_tls"}
 
 # No deadline: a shared machine stalls, and timings belong to bench/. CI repeats its examples; a laptop looks further.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,7 +37,7 @@ def _nobody_blocks_the_loop(request: pytest.FixtureRequest) -> Iterator[BlockBus
         return
     with blockbuster_ctx(scanned_modules=["jobflow"]) as detector:
         for function in detector.functions.values():
-            function.can_block_in("jobflow/kube/http.py", READS_THE_KUBECONFIG)
+            function.can_block_in("jobflow/kube/kubeconfig.py", READS_THE_KUBECONFIG)
         yield detector
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from jobflow.act.flow import FlowActor
 from jobflow.api.objects import FlowObject, flow_view
-from jobflow.api.resources import Key
+from jobflow.api.resources import JOB_TEMPLATE, Key
 from jobflow.api.status import JobFlowStatus
 from jobflow.cache.cache import Cache
 from jobflow.cache.expectations import GIVE_UP_SECONDS
@@ -178,6 +178,18 @@ async def test_a_templates_list_is_written_once_for_a_burst(world):
     await asyncio.sleep(TEMPLATE_SECONDS + 1)
     (body,) = world.api.sent("PUT", "jobtemplates")
     assert body["status"] == {"jobDependsOnList": [f"f{n}-a" for n in range(5)], "jobDependsOnTotal": 5}
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["read without it", "about to lose it"])
+async def test_a_template_whose_fields_a_write_would_drop_is_not_written_to(world, gone):
+    note = ("spec", "note")
+    world.cache.installed.declare(JOB_TEMPLATE, frozenset({note}))
+    world.cache.installed.saw_schema(JOB_TEMPLATE, {})
+    noted = template("a").task("main").having(note="x").at("11").view()
+    world.cache.templates.put(replace(noted, lost=("spec.note",)) if gone else noted)
+    world.cache.children.put(A.view())
+    await asyncio.sleep(TEMPLATE_SECONDS + 1)
+    assert world.api.sent("PUT", "jobtemplates") == []
 
 
 async def test_at_rest_nothing_is_asked(world):

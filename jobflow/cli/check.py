@@ -14,8 +14,11 @@ from typing import Any
 from jobflow.api import names, resources
 from jobflow.api.problems import Problem, suggestion_or_list
 from jobflow.api.resources import Resource
+from jobflow.cli.check_cron import cron_job_problems
+from jobflow.cli.check_dependencies import dependency_findings
 from jobflow.cli.check_endless import endless_findings
 from jobflow.cli.check_fields import Fields
+from jobflow.cli.check_pods import pod_problems
 from jobflow.cli.check_references import Named, duplicate_findings, named_object, template_findings
 from jobflow.cli.documents import Document, Documents, Finding, Severity
 
@@ -25,6 +28,7 @@ ACCEPTED: Mapping[str, Resource] = {
         resources.JOB_FLOW,
         resources.JOB_TEMPLATE,
         resources.VOLCANO_JOB,
+        resources.CRON_JOB,
         resources.QUEUE,
         resources.CONFIG_MAP,
         resources.SECRET,
@@ -50,6 +54,7 @@ def check(documents: Documents, namespace: str = "default") -> list[Finding]:
             findings += _object_findings(document, resource, known[resource])
             if resource in (resources.JOB_TEMPLATE, resources.VOLCANO_JOB):
                 findings += endless_findings(document)
+                findings += dependency_findings(document)
             named += named_object(document, resource, namespace)
     findings += duplicate_findings(named)
     findings += template_findings(named)
@@ -70,8 +75,8 @@ def _kind(document: Document) -> tuple[Resource | None, list[Finding]]:
         return None, [document.finding(Severity.ERROR, "kind", said)]
     if resource.api_version != api_version:
         said = f'jobflow knows {kind} as {resource.api_version}, not as "{api_version}"'
-        if kind == resources.VOLCANO_JOB.kind and api_version == "batch/v1":
-            said = f'this is a Kubernetes Job; jobflow runs Volcano\'s, "apiVersion: {resource.api_version}"'
+        if resource in (resources.VOLCANO_JOB, resources.CRON_JOB) and api_version == "batch/v1":
+            said = f'this is a Kubernetes {kind}; jobflow runs Volcano\'s, "apiVersion: {resource.api_version}"'
         return None, [document.finding(Severity.ERROR, "apiVersion", said)]
     return resource, []
 
@@ -99,7 +104,10 @@ def _rule_problems(data: Mapping[str, Any], resource: Resource) -> list[Problem]
     if resource in (resources.JOB_TEMPLATE, resources.VOLCANO_JOB):
         from jobflow.api.validate import template_problems
 
-        return template_problems(spec) + (_job_name_problems(data, spec) if resource == resources.VOLCANO_JOB else [])
+        job_names = _job_name_problems(data, spec) if resource == resources.VOLCANO_JOB else []
+        return [*template_problems(spec), *pod_problems(spec), *job_names]
+    if resource == resources.CRON_JOB:
+        return list(cron_job_problems(data, spec))
     return []
 
 
@@ -164,6 +172,7 @@ def _schema(resource: Resource) -> Mapping[str, Any]:
         resources.JOB_FLOW: crd.job_flow_crd,
         resources.JOB_TEMPLATE: crd.job_template_crd,
         resources.VOLCANO_JOB: crd.volcano_job_crd,
+        resources.CRON_JOB: crd.cron_job_crd,
         resources.QUEUE: crd.queue_crd,
     }
     if resource in builders:

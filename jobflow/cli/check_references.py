@@ -1,19 +1,22 @@
 """References: objects of the files against each other.
 
 In: the documents whose kind and name are known. Out: Findings about two objects of one name, steps whose JobTemplate
-is missing or in another namespace, and children that could not be named.
+is missing or in another namespace, children that could not be named, and probes of tasks that no target has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobflow.api import resources
-from jobflow.api.problems import suggestion
+from jobflow.api.problems import suggestion, suggestion_or_list
 from jobflow.api.resources import Resource
 from jobflow.cli.documents import Document, Finding, Severity
+
+if TYPE_CHECKING:
+    from jobflow.api.jobflow import JobFlowSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +60,114 @@ def template_findings(named: list[Named]) -> Iterator[Finding]:
     templates = {(one.namespace, one.name): one for one in named if one.resource == resources.JOB_TEMPLATE}
     for flow in named:
         if flow.resource == resources.JOB_FLOW:
-            for index, step in _steps(flow.document.data):
-                path = f"spec.flows[{index}].name"
-                template = templates.get((flow.namespace, step))
+            for step in _steps(flow.document.data):
+                template = templates.get((flow.namespace, step.template))
                 if template is None:
-                    yield _template_missing(flow, step, path, templates)
+                    yield _template_missing(flow, step, templates)
                 else:
-                    yield from _name_findings(flow, step, path, template)
+                    yield from _name_findings(flow, step, template)
+            yield from _probe_findings(flow, templates)
+            yield from _patch_findings(flow, templates)
 
 
-def _steps(data: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """The steps that have a name, with their index; whatever else is wrong with the flow."""
+def _probe_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> Iterator[Finding]:
+    """Probes of a task, where the templates of all targets are in the files and none has such a task."""
+    spec = _parsed(flow)
+    runs = {step.name: step.template for step in spec.flows} if spec else {}
+    for index, step in enumerate(spec.flows if spec else ()):
+        found = [templates.get((flow.namespace, runs.get(target, target))) for target in step.targets]
+        if step.depends_on is None or step.depends_on.probe is None or not found or None in found:
+            continue
+        known = {task for template in found if template for task in _task_names(template)}
+        for where, task in step.depends_on.probe.task_names:
+            if task not in known:
+                path = f"spec.flows[{index}].dependsOn.probe.{where}.taskName"
+                said = f'no target has a task "{task}"{suggestion_or_list(task, sorted(known), "the tasks are")}'
+                yield flow.document.finding(Severity.ERROR, path, said)
+
+
+def _task_names(template: Named) -> list[str]:
+    from jobflow.api.validate_template import task_name
+
+    spec = template.document.data.get("spec")
+    tasks = spec.get("tasks") if isinstance(spec, Mapping) else None
+    listed = tasks if isinstance(tasks, list) else []
+    return [task_name(task, index) for index, task in enumerate(listed) if isinstance(task, Mapping)]
+
+
+def _patch_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> Iterator[Finding]:
+    """Patches that do not fit their templates, where both are in the files."""
+    from jobflow.reconcile.patch import PatchProblem, patched
+
+    spec = _parsed(flow)
+    for index, step in enumerate(spec.flows if spec else ()):
+        template = templates.get((flow.namespace, step.template))
+        whole = template.document.data.get("spec") if template else None
+        if step.patch is None or not isinstance(whole, Mapping):
+            continue
+        try:
+            patched(whole, step.patch)
+        except PatchProblem as problem:
+            yield flow.document.finding(Severity.ERROR, f"spec.flows[{index}].patch", str(problem))
+
+
+def _parsed(flow: Named) -> JobFlowSpec | None:
+    """The flow's spec; None where it is not of the types it should be, which is told field by field."""
+    from jobflow.api.jobflow import JobFlowSpec
+
+    try:
+        return JobFlowSpec.model_validate(flow.document.data.get("spec"))
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step by its name, the template it runs, and the field that says which that is."""
+
+    name: str
+    template: str
+    path: str
+
+
+def _steps(data: Mapping[str, Any]) -> Iterator[_Step]:
+    """The steps that have a name, whatever else is wrong with the flow."""
     spec = data.get("spec")
     flows = spec.get("flows") if isinstance(spec, Mapping) else None
     for index, step in enumerate(flows if isinstance(flows, list) else ()):
         name = step.get("name") if isinstance(step, Mapping) else None
-        if isinstance(name, str) and name:
-            yield index, name
+        if not isinstance(name, str) or not name:
+            continue
+        reference = step.get("templateRef")
+        other = reference.get("name") if isinstance(reference, Mapping) else None
+        if isinstance(other, str) and other:
+            yield _Step(name, other, f"spec.flows[{index}].templateRef.name")
+        else:
+            yield _Step(name, name, f"spec.flows[{index}].name")
 
 
-def _template_missing(flow: Named, step: str, path: str, templates: Mapping[tuple[str, str], Named]) -> Finding:
+def _template_missing(flow: Named, step: _Step, templates: Mapping[tuple[str, str], Named]) -> Finding:
     """An error where the files hold templates, which this one was then meant to be among.
 
     Files without any leave it to the cluster to have it.
     """
-    elsewhere = [namespace for namespace, name in templates if name == step]
+    elsewhere = [namespace for namespace, name in templates if name == step.template]
     if elsewhere:
-        said = f'JobTemplate "{step}" is in namespace "{elsewhere[0]}", the flow in "{flow.namespace}"'
-        return flow.document.finding(Severity.ERROR, path, said)
+        said = f'JobTemplate "{step.template}" is in namespace "{elsewhere[0]}", the flow in "{flow.namespace}"'
+        return flow.document.finding(Severity.ERROR, step.path, said)
     if templates:
-        near = suggestion(step, [name for namespace, name in templates if namespace == flow.namespace])
-        said = f'there is no JobTemplate "{step}" in these files{near}'
-        return flow.document.finding(Severity.ERROR, path, said)
-    said = f'there is no JobTemplate "{step}" in these files; the step waits until namespace "{flow.namespace}" has one'
-    return flow.document.finding(Severity.WARNING, path, said)
+        near = suggestion(step.template, [name for namespace, name in templates if namespace == flow.namespace])
+        said = f'there is no JobTemplate "{step.template}" in these files{near}'
+        return flow.document.finding(Severity.ERROR, step.path, said)
+    absent = f'there is no JobTemplate "{step.template}" in these files'
+    said = f'{absent}; the step waits until namespace "{flow.namespace}" has one'
+    return flow.document.finding(Severity.WARNING, step.path, said)
 
 
-def _name_findings(flow: Named, step: str, path: str, template: Named) -> Iterator[Finding]:
+def _name_findings(flow: Named, step: _Step, template: Named) -> Iterator[Finding]:
     from jobflow.api.validate import name_problems
 
     spec = template.document.data.get("spec")
     if isinstance(spec, Mapping):
-        for problem in name_problems(flow.name, step, spec, path):
+        for problem in name_problems(flow.name, step.name, spec, step.path):
             yield flow.document.finding(Severity.ERROR, problem.path, problem.message)

@@ -8,9 +8,8 @@ nothing new is begun, the lease is given back; a second signal ends the process 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ import typer
 if TYPE_CHECKING:
     from jobflow.clock import Clock
     from jobflow.config import Settings
+    from jobflow.kube.client import Patience
     from jobflow.kube.http import HttpTransport
     from jobflow.kube.lease import Election
     from jobflow.kube.transport import Transport
@@ -76,6 +76,16 @@ def controller(
     lease_seconds: Annotated[
         int | None, typer.Option("--lease-seconds", help="How long a leader that is gone is respected. Default: 15.")
     ] = None,
+    probe_allow_cidr: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--probe-allow-cidr", metavar="RANGE", help="Probes may ask these addresses too; may be repeated."
+        ),
+    ] = None,
+    probe_deny_cidr: Annotated[
+        list[str] | None,
+        typer.Option("--probe-deny-cidr", metavar="RANGE", help="Probes never ask these; wins; may be repeated."),
+    ] = None,
     metrics_address: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +114,8 @@ def controller(
         "lease_namespace": lease_namespace,
         "lease_name": lease_name,
         "lease_seconds": lease_seconds,
+        "probe_allow_cidrs": tuple(probe_allow_cidr) if probe_allow_cidr else None,
+        "probe_deny_cidrs": tuple(probe_deny_cidr) if probe_deny_cidr else None,
         "metrics_address": metrics_address,
         "log_format": log_format,
         "log_level": log_level,
@@ -112,7 +124,7 @@ def controller(
     try:
         settings = load(flags, os.environ, config or (Path(named) if named else None))
         configure(settings.log_level, settings.log_format)
-        _on_fast_loop(lambda: _controller(settings))
+        asyncio.run(control(settings))  # not on uvloop, which mixes up sockets: docs/dependencies.md
     except (SettingsError, KubeconfigError, AddressTakenError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
@@ -123,8 +135,8 @@ def controller(
         raise typer.Exit(ExitCode.BUG) from error
 
 
-async def _controller(settings: Settings) -> None:
-    """Connect, work (or stand by), drain."""
+async def control(settings: Settings, machine: Clock | None = None, patience: Patience | None = None) -> None:
+    """Connect, work (or stand by), drain. Of `machine` only the wall clock may differ from the system's."""
     from jobflow.app import App
     from jobflow.cli.interrupts import Interrupts
     from jobflow.clock import SystemClock
@@ -132,21 +144,25 @@ async def _controller(settings: Settings) -> None:
     from jobflow.kube.fenced import FencedTransport
     from jobflow.kube.http import connect
     from jobflow.kube.measured import MeasuredTransport
+    from jobflow.kube.preflight import check
+    from jobflow.kube.server_time import ServerClock, TimedTransport
     from jobflow.obs.measures import Measures
     from jobflow.obs.metrics import Metrics
 
-    clock = SystemClock()
+    machine = machine or SystemClock()
+    clock = ServerClock(machine)
     metrics = Metrics() if settings.metrics_address else None
     measures = metrics or Measures()
     server = await connect(settings.kubeconfig, settings.context)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.close)
-        transport: Transport = MeasuredTransport(server, clock, measures)
+        await check(server, clock)
+        transport: Transport = TimedTransport(MeasuredTransport(server, clock, measures), clock)
         election = None
         if settings.leader_elect:
-            election = _election(settings, server, transport, clock, measures)
+            election = _election(settings, server, transport, machine, measures)
             transport = FencedTransport(transport, election.may_write)
-        app = App(Client(transport, clock), clock, settings, election=election, measures=measures)
+        app = App(Client(transport, clock, patience=patience), clock, settings, election=election, measures=measures)
         if metrics is not None:
             metrics.read_from(app.readings)
             await _serve(stack, settings, app.unready, metrics, clock)
@@ -183,15 +199,6 @@ async def _serve(
     port = await stack.enter_async_context(serve(address, unready, metrics))
     await stack.enter_async_context(watched_loop(clock, metrics))
     structlog.get_logger(__name__).info("serving metrics and health", address=str(Address(address.host, port)))
-
-
-def _on_fast_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """uvloop where it is installed: task switches cost less there."""
-    factory = None
-    if importlib.util.find_spec("uvloop") is not None:
-        factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(work())
 
 
 def _log_bug(error: Exception) -> None:

@@ -17,6 +17,7 @@ from jobflow.cli.controller import controller
 from jobflow.cli.exit_codes import RUN_EXIT_CODES, SERVE_EXIT_CODES
 from jobflow.cli.lint import lint
 from jobflow.cli.manifests import manifests
+from jobflow.cli.render import render
 from jobflow.cli.run import run
 from jobflow.cli.up import up
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command(epilog=RUN_EXIT_CODES)(run)
 app.command(epilog=SERVE_EXIT_CODES)(up)
 app.command()(lint)
+app.command()(render)
 app.command()(manifests)
 app.command(epilog=SERVE_EXIT_CODES)(controller)
 

@@ -107,7 +107,7 @@ def _end(ended: Ended) -> str:
 
 
 def _said(reason: str, message: str) -> str:
-    return ": ".join(part for part in (reason, message) if part)
+    return ": ".join(part for part in (reason, " ".join(message.split())) if part)  # what containers say has lines
 
 
 def first_problem(pods: Sequence[PodView]) -> str:

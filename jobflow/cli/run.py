@@ -50,7 +50,13 @@ DataOption = Annotated[
 RuntimeOption = Annotated[
     Runtime, typer.Option("--runtime", help="Run the pods' commands as processes, or only simulate pods.")
 ]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Refuse a Job whose queue does not exist, as Volcano does, and do not make it.")
+]
 AllowRootOption = Annotated[bool, typer.Option("--allow-root", help="Do not warn that processes run as root.")]
+HostPathOption = Annotated[
+    bool, typer.Option("--allow-host-path", help="Let pods mount files of this machine (hostPath volumes).")
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Options:
     data: Path | None
     allow_root: bool
     verbose: bool
+    strict: bool = False
+    host_paths: bool = False
 
     @property
     def stream(self) -> TextIO:
@@ -88,12 +96,15 @@ def run(
     data: DataOption = None,
     allow_root: AllowRootOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the controller's log on stderr.")] = False,
+    strict: StrictOption = False,
+    allow_host_path: HostPathOption = False,
 ) -> None:
     """Run JobFlows and Volcano Jobs from files on this machine, without a cluster.
 
     The commands of their pods run as processes; images are not pulled. Ctrl-C stops everything.
     """
-    raise typer.Exit(execute(Options(files, timeout, runtime, output, data, allow_root, verbose)))
+    options = Options(files, timeout, runtime, output, data, allow_root, verbose, strict, allow_host_path)
+    raise typer.Exit(execute(options))
 
 
 def execute(options: Options) -> int:
@@ -138,7 +149,13 @@ def _execute(options: Options, documents: Documents) -> int:
     progress = progress_on(options.stream, clock, plain_lines=options.verbose)
     try:
         scratch = scratch_directory(options.data, "run")
-        settings = LocalSettings(data=options.data, runtime=options.runtime.value, scratch=scratch)
+        settings = LocalSettings(
+            data=options.data,
+            runtime=options.runtime.value,
+            scratch=scratch,
+            strict=options.strict,
+            host_paths=options.host_paths,
+        )
         with logged_to(scratch / LOG_NAME, verbose=options.verbose):
             result = asyncio.run(_run_session(settings, clock, progress, options.timeout, documents))
     except Interrupted as interrupted:

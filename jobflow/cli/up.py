@@ -21,8 +21,10 @@ from jobflow.cli.run import (
     STOPPING,
     AllowRootOption,
     DataOption,
+    HostPathOption,
     Runtime,
     RuntimeOption,
+    StrictOption,
     scratch_directory,
     warn_of_root,
 )
@@ -61,7 +63,9 @@ def up(
         bool, typer.Option("--no-controller", help="Leave flows to a `jobflow controller` of your own.")
     ] = False,
     allow_root: AllowRootOption = False,
+    allow_host_path: HostPathOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs on stderr.")] = False,
+    strict: StrictOption = False,
 ) -> None:
     """Serve a small control plane on this machine, for kubectl and other clients.
 
@@ -76,7 +80,15 @@ def up(
     code = ExitCode.OK
     try:
         scratch = scratch_directory(data, "up")
-        settings = LocalSettings(data=data, runtime=runtime.value, controller=not no_controller, scratch=scratch)
+        settings = LocalSettings(
+            data=data,
+            runtime=runtime.value,
+            controller=not no_controller,
+            scratch=scratch,
+            strict=strict,
+            served=True,
+            host_paths=allow_host_path,
+        )
         serving = Serving(settings, port, kubeconfig or default_kubeconfig(data, port))
         with logged_to(scratch / LOG_NAME, verbose=verbose):
             asyncio.run(_up(serving))

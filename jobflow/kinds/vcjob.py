@@ -48,6 +48,7 @@ class Status(Struct, frozen=True, gc=False):
 class Task(Struct, frozen=True, gc=False):
     """The part of a task that a flow reads."""
 
+    name: str = ""  # where it has none Volcano calls it default<index>
     replicas: int = 1
 
 
@@ -102,6 +103,7 @@ def view(job: Job) -> ChildView:
         changed=status.state.lastTransitionTime,
         running_duration=status.runningDuration,
         restarts=status.retryCount,
+        tasks=tuple((task.name or f"default{index}", task.replicas) for index, task in enumerate(job.spec.tasks)),
         pods=sum(task.replicas for task in job.spec.tasks),
         failed_pods=status.failed,
         task_counts={task: counts.phase for task, counts in (status.taskStatusCount or {}).items()},

@@ -24,25 +24,41 @@ from jobflow.config import Settings
 from jobflow.kube.client import Client
 from jobflow.kube.transport import Transport
 from jobflow.local.apiserver.server import ApiServer
+from jobflow.local.kubelet.access import ApiAccess, NoAccess, Server
+from jobflow.local.kubelet.capacity import of_machine
+from jobflow.local.kubelet.claims import ApiClaims
 from jobflow.local.kubelet.files import Layout
 from jobflow.local.kubelet.kubelet import Kubelet
-from jobflow.local.kubelet.process_runtime import ProcessRuntime
+from jobflow.local.kubelet.process_runtime import Outside, ProcessRuntime
 from jobflow.local.kubelet.simulated import SimulatedRuntime
+from jobflow.local.kubelet.sources import ApiSources
+from jobflow.local.names import local_world
+from jobflow.local.volcano.cron.runtime import CronRuntime
 from jobflow.local.volcano.runtime import JobRuntime
+from jobflow.local.volcano.webhook import VolcanoAdmission
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")  # where pods of this control plane live
 STOP_SECONDS = 30.0  # a drain of the controller takes at most 20; pods get SIGTERM, then SIGKILL
+
+VOLUMES = "volumes"  # directories of PersistentVolumeClaims, below the data
 
 Runtime = Literal["process", "simulate"]
 
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """What to run. `data` keeps all objects, if given; `scratch` has the pods' directories and their logs."""
+    """What to run. `data` keeps all objects, if given; `scratch` has the pods' directories and their logs.
+
+    With `served`, pods wait until `serve` has told them where the API server listens.
+    """
 
     scratch: Path
     data: Path | None = None
     runtime: Runtime = "process"
     controller: bool = True
+    served: bool = False
+    host_paths: bool = False  # whether pods may mount files of this machine
+    strict: bool = False  # refuse what Volcano refuses and is made up for here: a Job whose queue is missing
 
 
 class ControlPlane:
@@ -53,7 +69,8 @@ class ControlPlane:
         self._clock = clock
         self._stack = AsyncExitStack()
         self._failed: asyncio.Future[BaseException] | None = None
-        self.server = ApiServer(clock, data=settings.data)
+        self._access: ApiAccess | None = None
+        self.server = ApiServer(clock, data=settings.data, admission=VolcanoAdmission(strict=settings.strict))
         self.app: App | None = None
 
     async def __aenter__(self) -> ControlPlane:
@@ -96,21 +113,40 @@ class ControlPlane:
         await self._stack.enter_async_context(self.server)
         client = Client(self.transport(), self._clock)
         await install(client)
-        pods = (
-            SimulatedRuntime(self._clock)
-            if self._settings.runtime == "simulate"
-            else ProcessRuntime(self._settings.scratch, self._clock)
-        )
-        kubelet = Kubelet(client, self._clock, pods)
+        kubelet = self._kubelet(client)
         self.server.logs = kubelet
         self._spawn("kubelet", kubelet.run())
         self._spawn("job runtime", JobRuntime(client, self._clock).run())
+        self._spawn("cron job runtime", CronRuntime(client, self._clock).run())
         if self._settings.controller:
             self._start_controller(client)
+
+    def _kubelet(self, client: Client) -> Kubelet:
+        settings, clock = self._settings, self._clock
+        claims = ApiClaims(client, clock, (settings.data or settings.scratch).absolute() / VOLUMES)
+        if settings.runtime == "simulate":
+            self._spawn("claims", claims.run(lambda namespace: None))
+            return Kubelet(client, clock, SimulatedRuntime(clock))
+        if settings.served:
+            self._access = ApiAccess(self.transport(), clock)
+        outside = Outside(
+            sources=ApiSources(client, clock),
+            claims=claims,
+            access=self._access or NoAccess(),
+            machine=of_machine(),
+            host_paths=settings.host_paths,
+        )
+        return Kubelet(client, clock, ProcessRuntime(settings.scratch, clock, outside), outside.machine)
+
+    def announce(self, url: str, ca_pem: bytes) -> None:
+        """Tell the pods where the API server listens."""
+        if self._access is not None:
+            self._access.announce(Server(url, ca_pem))
 
     def _start_controller(self, client: Client) -> None:
         stop = asyncio.Event()
         self.app = App(client, self._clock, Settings())
+        self.app.runner.world = local_world(client, LOOPBACK)
         task = self._spawn("controller", self.app.run(stop))
 
         async def drain() -> None:
@@ -163,4 +199,5 @@ async def serve(plane: ControlPlane, port: int, kubeconfig: Path) -> AsyncIterat
     async with http.serve(plane.server, port=port, token=token, certificate=certificate) as listening:
         url = f"https://127.0.0.1:{listening}"
         await asyncio.to_thread(write_kubeconfig, kubeconfig, url, certificate.ca_pem, token)
+        plane.announce(url, certificate.ca_pem)
         yield url

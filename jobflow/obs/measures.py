@@ -1,8 +1,8 @@
 """Measures: what the parts of the controller report while they work, and what can be read off them at any time.
 
-In: calls from the loop, the queue, the wire and the election, each a few hundred nanoseconds. Out: nothing here, which
-is what a run without a metrics endpoint wants; `jobflow.obs.metrics` makes Prometheus series of the same calls. So no
-part knows how it is measured, and nothing is measured through a global.
+In: calls from the loop, the queue, the wire and the election, each a few hundred nanoseconds. Out: nothing here,
+which is what a run without a metrics endpoint wants; `jobflow.obs.metrics` makes Prometheus series of the same calls.
+So no part knows how it is measured, and nothing is measured through a global.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class Measures:
     def flow_ended(self, namespace: str, phase: str) -> None:
         """A flow was seen to reach Succeed or Failed, while it was ours."""
 
+    def probed(self, kind: str, passed: bool) -> None:
+        """One try of a probe ended; `kind` is http or tcp."""
+
     def lease_round(self, result: str) -> None:
         """One try to take or renew the lease: held, lost, waiting or error."""
 
@@ -51,7 +54,10 @@ class Readings:
     flows: Mapping[str, int] = field(default_factory=dict)  # by phase
     cached: Mapping[str, int] = field(default_factory=dict)  # objects by resource
     undecodable: Mapping[str, int] = field(default_factory=dict)  # since the start, by resource
+    probes: int = 0  # questions that are being asked
     troubled: int = 0  # watches that are not in sync now
+    paused: Mapping[str, int] = field(default_factory=dict)  # flows that are left alone, by reason
+    fields_missing: Mapping[str, int] = field(default_factory=dict)  # of ours in the installed CRDs, by resource
     events_dropped: int = 0  # since the start
     requests_in_flight: int = 0
     requests_limit: int = 0

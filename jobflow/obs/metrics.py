@@ -2,8 +2,8 @@
 
 In: the reports of `measures.py`, and a function that gives Readings when somebody scrapes. Out: the text that
 `/metrics` answers. Each Metrics has a registry of its own, so that two controllers in one process, or in one test, do
-not share numbers. Series are bound to their labels once and begin at zero: `labels()` costs more than the count, and a
-rate over a series that has yet to appear misses its first event.
+not share numbers. Series are bound to their labels once and begin at zero: `labels()` costs more than the count, and
+a rate over a series that has yet to appear misses its first event.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 WAIT_SECONDS = (*SECONDS, 60.0, 120.0, 300.0)  # a burst of thousands of flows waits in the queue, or for the server
 
 RESULTS = ("done", "again", "retry")
+PROBES = {(kind, passed): "success" if passed else "failure" for kind in ("http", "tcp") for passed in (True, False)}
 ROUNDS = ("held", "lost", "waiting", "error")
 WATCHED = (JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB)
 CALLS = (  # what the controller asks while all is well: series that exist from the start
@@ -91,6 +92,10 @@ class Metrics(Measures):
         """A flow was seen to reach Succeed or Failed."""
         self._ended.count(namespace, phase)
 
+    def probed(self, kind: str, passed: bool) -> None:
+        """One try of a probe ended."""
+        self._probes[kind, passed].inc()
+
     def lease_round(self, result: str) -> None:
         """One try to take or renew the lease."""
         self._lease_rounds[result].inc()
@@ -114,6 +119,8 @@ class Metrics(Measures):
             WAIT_SECONDS,
         )
         self._loop_lag = self._histogram("jobflow_event_loop_lag_seconds", "How late a timer of one second rang.")
+        probes = self._counter("jobflow_probes", "Tries of probes.", ["kind", "result"])
+        self._probes = {what: probes.labels(what[0], result) for what, result in PROBES.items()}
         rounds = self._counter("jobflow_lease_rounds", "Tries to take or renew the lease.", ["result"])
         self._lease_rounds = {result: rounds.labels(result) for result in ROUNDS}
 
@@ -198,6 +205,10 @@ class _ReadingsCollector(Collector):
         yield _by("jobflow_flows", "JobFlows in the cache.", "phase", now.flows.items())
         yield _by("jobflow_cache_objects", "Objects in the cache.", "resource", now.cached.items())
         yield GaugeMetricFamily("jobflow_watches_out_of_sync", "Watches that have a problem.", value=now.troubled)
+        yield GaugeMetricFamily("jobflow_probes_live", "Probes that some flow waits for.", value=now.probes)
+        yield _by("jobflow_flows_paused", "JobFlows that are left alone.", "reason", now.paused.items())
+        missing = "Fields of jobflow's that the installed CRD lacks."
+        yield _by("jobflow_crd_fields_missing", missing, "resource", now.fields_missing.items())
         undecodable = CounterMetricFamily(
             "jobflow_undecodable_objects", "Objects left out: they could not be read.", labels=["resource"]
         )

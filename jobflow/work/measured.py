@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from jobflow.clock import Clock
 from jobflow.obs.measures import Measures
-from jobflow.work.queue import WorkQueue
+from jobflow.work.queue import UNRANKED, WorkQueue
+from jobflow.work.turns import Rank
 
 K = TypeVar("K", bound=Hashable)
 
@@ -21,9 +22,14 @@ class MeasuredQueue(WorkQueue[K]):
     """A WorkQueue under observation."""
 
     def __init__(
-        self, clock: Clock, namespace: Callable[[K], str], measures: Measures, jitter: Random | None = None
+        self,
+        clock: Clock,
+        namespace: Callable[[K], str],
+        measures: Measures,
+        jitter: Random | None = None,
+        rank: Callable[[K], Rank] = lambda key: UNRANKED,
     ) -> None:
-        super().__init__(clock, namespace, jitter)
+        super().__init__(clock, namespace, jitter, rank)
         self._now = clock.monotonic
         self._measures = measures
         self._due_since: dict[K, float] = {}
@@ -40,5 +46,6 @@ class MeasuredQueue(WorkQueue[K]):
 
     def _take(self) -> K:
         key = super()._take()
-        self._measures.key_waited(self._now() - self._due_since.pop(key, self._now()))
+        now = self._now()
+        self._measures.key_waited(now - self._due_since.pop(key, now))
         return key

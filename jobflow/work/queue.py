@@ -1,9 +1,9 @@
 """WorkQueue: which keys are due, each once, to one worker at a time.
 
 In: keys, at once, after a delay, or after a failure. Out: the next key, taken in turn from the namespaces that have
-any, oldest first within one, so that a namespace with ten thousand flows cannot starve its neighbour. Items are keys,
-never events: whoever gets a key looks at the world as it is then. A key added while a worker holds it is handed
-out again after `done`. The vocabulary is client-go's workqueue.
+any, by rank within one (`turns.py`), so that a namespace with ten thousand flows cannot starve its neighbour. Items
+are keys, never events: whoever gets a key looks at the world as it is then. A key added while a worker holds it is
+handed out again after `done`. The vocabulary is client-go's workqueue.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from jobflow.clock import Clock
+from jobflow.work.turns import Rank, Turns
 
 K = TypeVar("K", bound=Hashable)
 
 FIRST_BACK_OFF_SECONDS = 0.1  # a conflict is usually over when the watch has caught up
 LAST_BACK_OFF_SECONDS = 60.0  # a quota or a missing kind that is mended is noticed within a minute
 TICK_SECONDS = 0.001  # a loop's clock is coarser than a float: a shorter sleep might not pass any time
+UNRANKED: Rank = (0.0, "")
 STALE_TIMERS = 256  # void timers that are cheaper to keep than to look for
 
 
@@ -32,11 +34,19 @@ class QueueClosed(Exception):
 class WorkQueue(Generic[K]):
     """A queue of keys: deduplicated, delayed, with back-off by key and turns between namespaces."""
 
-    def __init__(self, clock: Clock, namespace: Callable[[K], str], jitter: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        namespace: Callable[[K], str],
+        jitter: random.Random | None = None,
+        rank: Callable[[K], Rank] = lambda key: UNRANKED,
+    ) -> None:
+        """Without ranks, whoever was added first comes first."""
         self._clock = clock
         self._namespace = namespace
+        self._rank = rank
         self._jitter = jitter or random.Random()
-        self._ready: OrderedDict[str, deque[K]] = OrderedDict()
+        self._ready: OrderedDict[str, Turns[K]] = OrderedDict()
         self._waiting_or_ready: set[K] = set()
         self._held: set[K] = set()
         self._again: set[K] = set()
@@ -71,7 +81,7 @@ class WorkQueue(Generic[K]):
             self._again.add(key)
         elif key not in self._waiting_or_ready:
             self._waiting_or_ready.add(key)
-            self._ready.setdefault(self._namespace(key), deque()).append(key)
+            self._ready.setdefault(self._namespace(key), Turns()).add(key, self._rank(key))
             self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -140,7 +150,7 @@ class WorkQueue(Generic[K]):
 
     def _take(self) -> K:
         namespace, keys = self._ready.popitem(last=False)
-        key = keys.popleft()
+        key = keys.take()
         if keys:
             self._ready[namespace] = keys  # to the back: the next namespace has its turn
         self._waiting_or_ready.discard(key)

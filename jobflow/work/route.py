@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowView, TemplateView
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.api.probes import PodView
+from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, Key
 from jobflow.work.interests import Interests
 from jobflow.work.queue import WorkQueue
 
@@ -39,6 +40,13 @@ class Route:
             self._queue.add(flow)
         if old is None or new is None:
             self._queue.add_after(key, TEMPLATE_SECONDS)
+
+    def pod_changed(self, old: PodView | None, new: PodView | None) -> None:
+        """The flows that ask pods of its Job."""
+        pod = new or old
+        if pod is not None:
+            for flow in self._interests.of(Key(POD.kind, pod.namespace, pod.job)):
+                self._queue.add(flow)
 
     def child_changed(self, old: ChildView | None, new: ChildView | None) -> None:
         """The flow that owns it; its template where the set of its children changed."""

@@ -83,8 +83,8 @@ WHOLE = {
     ),
     "a kind jobflow does not apply": (
         "apiVersion: apps/v1\nkind: Deployment\n",
-        '2:1: error: kind: jobflow does not know the kind "Deployment"; it knows JobFlow, JobTemplate, Job, Queue, '
-        "ConfigMap, Secret, Namespace",
+        '2:1: error: kind: jobflow does not know the kind "Deployment"; it knows JobFlow, JobTemplate, Job, CronJob, '
+        "Queue, ConfigMap, Secret, Namespace",
     ),
     "a version jobflow does not know": (
         "apiVersion: flow.volcano.sh/v1\nkind: JobFlow\n",
@@ -328,6 +328,63 @@ def test_a_flow_name_that_no_service_can_have(told):
         '4:17: error: spec.flows[0].name: plugin "svc" makes a Service named as the Job, "1x-prep", and a Service\'s '
         "name begins with a letter and has no dots; rename the flow or the step"
     ]
+
+
+def test_a_template_that_templateref_names(told):
+    flow = GOOD_FLOW.replace("{name: prep}", "{name: small, templateRef: {name: prep}}")
+    assert told(flow, GOOD_TEMPLATE) == []
+    (said,) = told(flow.replace("name: prep", "name: prepp"), GOOD_TEMPLATE)
+    assert said == (
+        '4:44: error: spec.flows[0].templateRef.name: there is no JobTemplate "prepp" in these files; '
+        'did you mean "prep"?'
+    )
+
+
+def test_a_patch_that_does_not_fit_its_template(told):
+    flow = GOOD_FLOW.replace("{name: prep}", "{name: prep, patch: {spec: {minAvailable: 3}}}")
+    (said,) = told(flow, GOOD_TEMPLATE)
+    assert "error: spec.flows[0].patch: spec.minAvailable: minAvailable 3 is greater than the 1 replicas" in said
+
+
+PROBED = (
+    FLOW
+    + """\
+    spec:
+      flows:
+      - name: prep
+      - name: fit
+        dependsOn:
+          targets: [prep]
+          probe: {tcpSocket: {taskName: TASK, port: PORT}}
+"""
+)
+FIT = GOOD_TEMPLATE.replace("name: prep", "name: fit")
+
+
+def probed(task="main", port="5432"):
+    return PROBED.replace("TASK", task).replace("PORT", port)
+
+
+def test_a_probe_of_a_task_of_the_target(told):
+    assert told(probed(), GOOD_TEMPLATE, FIT) == []
+
+
+def test_a_probe_of_a_task_that_no_target_has(told):
+    assert told(probed(task="mian"), GOOD_TEMPLATE, FIT) == [
+        "10:27: error: spec.flows[1].dependsOn.probe.tcpSocket.taskName: no target has a task "
+        '"mian"; did you mean "main"?'
+    ]
+
+
+@pytest.mark.parametrize("port", ["0", "70000"])
+def test_a_probe_of_a_port_that_cannot_be(told, port):
+    (said,) = told(probed(port=port), GOOD_TEMPLATE, FIT)
+    assert "spec.flows[1].dependsOn.probe.tcpSocket.port: " in said
+
+
+def test_a_probe_without_a_place_to_ask(told):
+    (said,) = told(probed().replace("taskName: main, ", ""), GOOD_TEMPLATE, FIT)
+    assert "spec.flows[1].dependsOn.probe.tcpSocket: either host or taskName says whom to ask; add one" in said
 
 
 def test_an_object_defined_twice_names_the_first_place(told, tmp_path):

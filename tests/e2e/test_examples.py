@@ -17,6 +17,10 @@ EXPECTED = {
     "etl.yaml": {"etl": "Succeed"},
     "shared-templates.yaml": {"monday": "Succeed", "tuesday": "Succeed"},
     "failing.yaml": {"failing": "Failed"},
+    "sizes.yaml": {"sizes": "Succeed"},
+    "probe-http.yaml": {"serving": "Succeed"},
+    "probe-tcp.yaml": {"schema": "Succeed"},
+    "probe-tasks.yaml": {"evaluate-early": "Succeed"},
 }
 RUN_SECONDS = 120
 

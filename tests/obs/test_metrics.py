@@ -15,6 +15,7 @@ from jobflow.obs.metrics import Metrics
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|([^|]*)\|([^|]+)\|$", re.MULTILINE)
 IN_A_QUERY = re.compile(r"\b(?:volcano_)?jobflow_\w+")
+LABELLED = ("flows", "cached", "undecodable", "paused", "fields_missing")
 SAMPLES = ("_bucket", "_sum", "_count")
 
 
@@ -45,7 +46,7 @@ def test_docs_list_exactly_what_is_served():
 def test_docs_list_the_labels():
     metrics = Metrics()
     metrics.flow_ended("default", "Succeed")
-    metrics.read_from(lambda: Readings(flows={"Running": 1}, cached={"x": 1}, undecodable={"x": 1}))
+    metrics.read_from(lambda: Readings(**{name: {"x": 1} for name in LABELLED}))
     told = {match[1]: set(re.findall(r"`(\w+)`", match[3])) for match in DOCUMENTED.finditer(_docs())}
     for family in text_string_to_metric_families(metrics.text().decode()):
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
