@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from random import Random
@@ -44,8 +45,10 @@ def _nobody_blocks_the_loop(request: pytest.FixtureRequest) -> Iterator[BlockBus
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """The command line sets up logging for its process; in tests that process is everybody's."""
+    level = logging.getLogger().level
     yield
     structlog.reset_defaults()
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)
