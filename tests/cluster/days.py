@@ -108,7 +108,7 @@ class Day:
         self.diamonds.each_step_ran_once()
         self.diamonds.each_child_was_created_once()
         self.rests(replica)
-        assert self.ready(replica), replica.get("/readyz")
+        self.wait_until(lambda: self.ready(replica), replica)  # a watch may be the last to look again
 
     def rests(self, replica: Replica) -> None:
         """Nothing is written, and nothing is thought about."""
