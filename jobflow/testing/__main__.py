@@ -7,16 +7,19 @@
 
 In: the command line. Out: a report, or one history's timeline and what is wrong with it. Exit code 0 where every
 promise was kept and every mutant caught, 1 where not, 2 for a scenario, plan, seed, mutant or option that does not
-exist. A sweep ends with the mutants, controllers with a known bug: that none is found in the shipped one says
-little where those are not found.
+exist, 130 after Ctrl-C, which ends a sweep after the history at hand, with its report. A sweep ends with the mutants,
+controllers with a known bug: that none is found in the shipped one says little where those are not found.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from jobflow.testing.faults import FAULTS, parse_plan, usage
 from jobflow.testing.mutants import MUTANTS, Mutant, judge_mutants
@@ -25,7 +28,7 @@ from jobflow.testing.scenarios import STANDARD, Scenario
 from jobflow.testing.sweep import Run, Selection, sweep
 from jobflow.testing.world import play
 
-KEPT, BROKEN = 0, 1  # 2, for what does not exist, is argparse's own
+KEPT, BROKEN, INTERRUPTED = 0, 1, 130  # 2, for what does not exist, is argparse's own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +54,11 @@ def _sweep(words: list[str]) -> int:
     names = tuple(scenario.name for scenario in asked.scenario or STANDARD.values())
     selection = Selection(names, asked.pairs, asked.seeds, asked.slice, asked.minutes)
     tell = functools.partial(print, flush=True)  # a failure is worth seeing at once
-    report = sweep(selection, tell=tell)
+    with _interrupts(tell) as interrupted:
+        report = sweep(selection, tell=tell, stopped=interrupted.is_set)
+    if interrupted.is_set():
+        print(report.text())
+        return INTERRUPTED
     for verdict in judge_mutants(list(MUTANTS.values())[asked.slice[0] - 1 :: asked.slice[1]]):
         report.mutants += 1
         report.caught += verdict.caught
@@ -59,6 +66,23 @@ def _sweep(words: list[str]) -> int:
             tell(verdict.line())
     print(report.text())
     return BROKEN if report.failures or report.caught < report.mutants else KEPT
+
+
+@contextmanager
+def _interrupts(tell: Callable[[str], None]) -> Iterator[threading.Event]:
+    """Ctrl-C ends a sweep after the history at hand, so that its report is not lost; a second one ends it at once."""
+    interrupted = threading.Event()
+
+    def first(number: int, frame: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        tell("ending after this history; Ctrl-C again ends at once")
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _mutants(words: list[str]) -> int:

@@ -1,7 +1,7 @@
 """Sweep: many histories, each judged, and a report that a person can act on.
 
-In: which scenarios, how many pairs and seeds, which slice of them, for how long. Out: a Report; each failure in it with
-the command that replays it, shrunk to the fewest faults. The order is drawn from a fixed seed, so that a sweep
+In: which scenarios, how many pairs and seeds, which slice of them, for how long. Out: a Report; each failure in it
+with the command that replays it, shrunk to the fewest faults. The order is drawn from a fixed seed, so that a sweep
 which is cut short has looked a little at everything, and so that slices share nothing and leave nothing out.
 """
 
@@ -102,9 +102,13 @@ class Report:
 
 
 def sweep(
-    selection: Selection, *, tell: Callable[[str], None] = print, app_factory: AppFactory | None = None
+    selection: Selection,
+    *,
+    tell: Callable[[str], None] = print,
+    app_factory: AppFactory | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """Run and judge what is selected. Each failure is told when it is found, the report is returned."""
+    """Run and judge what is selected, until `stopped`. Each failure is told when it is found; returns the report."""
     started, cpu = time.monotonic(), time.process_time()
     report = Report(list(selection.scenarios))
     scenarios = [STANDARD[name] for name in selection.scenarios]
@@ -114,7 +118,8 @@ def sweep(
     Random("the order of a sweep").shuffle(runs)
     mine = runs[selection.part[0] - 1 :: selection.part[1]]
     for index, run in enumerate(mine):
-        if selection.minutes is not None and time.monotonic() - started > selection.minutes * 60:
+        out_of_time = selection.minutes is not None and time.monotonic() - started > selection.minutes * 60
+        if out_of_time or stopped():
             report.left_out = len(mine) - index
             break
         failure = check(run, references[run.scenario.name], report, app_factory)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import threading
 from random import Random
 
 import pytest
@@ -88,6 +90,17 @@ def test_a_sweep_counts_what_it_did() -> None:
     assert report.histories == -(-report.plans // 100)
     assert report.checks > report.histories
     assert "histories per CPU-minute" in report.text()
+
+
+def test_ctrl_c_ends_a_sweep_after_the_history_at_hand_and_keeps_its_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,)).start()
+    assert main(["--scenario", "chain"]) == 130
+    told = capsys.readouterr().out
+    assert "ending after this history" in told
+    assert "histories" in told
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_slices_together_are_the_whole() -> None:
