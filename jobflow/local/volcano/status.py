@@ -117,9 +117,9 @@ def _in_phase(job: Job, status: JobStatus, phase: JobPhase, now: datetime) -> Jo
     )
 
 
-def refused(job: Job, message: str, now: datetime) -> JobStatus:
-    """The status of a Job that Volcano's admission would not have let in."""
-    status = replace(job.status, state=State(reason="InvalidJob", message=message))
+def refused(job: Job, reason: str, message: str, now: datetime) -> JobStatus:
+    """The status of a Job that can never run: admission would not have let it in, or the machine has no room for it."""
+    status = replace(job.status, state=State(reason=reason, message=message))
     return _in_phase(job, status, JobPhase.FAILED, now)
 
 

@@ -25,7 +25,7 @@ from jobflow.local.volcano.phases import Action, Facts, Operation, Order, order
 from jobflow.local.volcano.pod_objects import PodView
 from jobflow.local.volcano.pods import build, pod_name
 from jobflow.local.volcano.policies import Choice
-from jobflow.local.volcano.scheduling_objects import Group
+from jobflow.local.volcano.scheduling_objects import NEVER_ENOUGH, Group
 
 NOTHING = Choice()
 WHOLE_JOB = (Operation.KILL_ALL, Operation.KILL_LIVE)
@@ -88,9 +88,10 @@ def sync(world: World, now: datetime) -> Decision:
     job = replace(world.job, spec=admission.defaulted(world.job.spec))
     world = dataclasses.replace(world, job=job)
     if not world.sound and not job.status.phase.finished and (complaints := admission.problems(job)):
-        return _refuse(job, world.pods, " ".join(complaints), now)
+        return _refuse(job, world.pods, Notice("Warning", "InvalidJob", " ".join(complaints)), now)
     if world.group is not None and world.group.why_never and not job.status.phase.finished:
-        return _refuse(job, world.pods, world.group.why_never, now)  # a cluster may grow by a node; a machine does not
+        # A cluster may grow by a node; a machine does not.
+        return _refuse(job, world.pods, Notice("Warning", NEVER_ENOUGH, world.group.why_never), now)
     expiry = _expiry(job)
     if expiry is not None and expiry <= now:
         return Decision(status=job.status, expired=True)
@@ -116,10 +117,10 @@ def sync(world: World, now: datetime) -> Decision:
     )
 
 
-def _refuse(job: Job, pods: Sequence[PodView], message: str, now: datetime) -> Decision:
+def _refuse(job: Job, pods: Sequence[PodView], notice: Notice, now: datetime) -> Decision:
     live = tuple(pod for pod in pods if not pod.deleting and not pod.phase.finished)
-    notice = Notice("Warning", "InvalidJob", message)
-    return Decision(status=status.refused(job, message, now), delete=live, notices=(notice,))
+    told = status.refused(job, notice.reason, notice.message, now)
+    return Decision(status=told, delete=live, notices=(notice,))
 
 
 def _choose(world: World, now: datetime) -> Choice:

@@ -56,6 +56,7 @@ async def test_a_gang_that_can_never_fit_fails_at_once_and_says_why(world, build
     await world.node(cpu="4")
     await world.create("train", asking(build_task(replicas=3, runs="1h"), "2"))
     await world.until("train", "Failed")
+    assert (await world.status("train"))["state"]["reason"] == "NeverEnoughResources"
     said = "needs cpu 6 and there is 4 in all: it can never run here"
     assert any(kind == "Warning" and said in message for kind, _, message in await world.events())
 
