@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.real, pytest.mark.blocking]
 FLOWS = 12
 SILENT_SECONDS = 3
 STORM_SECONDS = 30.0
+BELIEVED_SECONDS = 12.0  # kube-apiserver goes on believing a token for ten
 WORKERS, EVENT_LANES, WATCHES = 32, 4, 6  # whatever asks the API server by itself
 
 FLOW_CONTROL = "/apis/flowcontrol.apiserver.k8s.io/v1"
@@ -118,6 +119,7 @@ def test_a_token_that_is_revoked_and_replaced(day, proxy, tmp_path):
     day.diamonds.succeed(day.processes)
 
     first.revoke(day.cluster)
+    time.sleep(BELIEVED_SECONDS)
     between.reset()  # watches that stand are not asked for tokens again
     day.diamonds.submit(FLOWS)
     day.wait_until(lambda: any("nauthorized" in str(line) for line in replica.lines), replica)
