@@ -127,7 +127,7 @@ class Snapshots:
 
     def _probed_pods(self, view: FlowView, memory: FlowMemory) -> dict[str, tuple[PodView, ...]]:
         """By Job; nothing, and no work, for the flows that ask no pods."""
-        if not any(step.probed_tasks for step in memory.compiled.graph.steps):
+        if not memory.compiled.graph.asks_pods:
             return {}
         return {child.uid: self._cache.pods.of_job(child.uid) for child in self._cache.children.of_flow(view.uid)}
 

@@ -55,6 +55,9 @@ def flow_problems(spec: JobFlowSpec, name: str = "") -> list[Problem]:
     for index, step in enumerate(spec.flows):
         problems += _target_problems(index, step, positions)
         problems += patch_problems(step, f"spec.flows[{index}]")
+        if step.depends_on and step.depends_on.wait_for and not step.targets:
+            said = "there are no targets that could run or complete; add targets, or take waitFor away"
+            problems.append(Problem(f"spec.flows[{index}].dependsOn.waitFor", said))
         if step.depends_on and step.depends_on.probe:
             path = f"spec.flows[{index}].dependsOn"
             problems += probe_problems(step.depends_on.probe, step.depends_on.wait_for, len(step.targets), path)

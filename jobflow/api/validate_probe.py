@@ -14,6 +14,14 @@ from jobflow.api.probe_spec import Http, ProbeSpec, TcpSocket, probes_of
 from jobflow.api.probes import WaitFor
 from jobflow.api.problems import Problem
 
+ASKING = (
+    "period_seconds",
+    "timeout_seconds",
+    "initial_delay_seconds",
+    "success_threshold",
+    "failure_threshold",
+    "on_probe_failure",
+)
 HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9])?)*\.?"
 )
@@ -26,7 +34,17 @@ def probe_problems(probe: ProbeSpec, wait_for: WaitFor | None, targets: int, pat
         said = "a probe without an entry asks nothing; add httpGet, tcpSocket or taskStatusCount, or take it away"
         return [Problem(f"{path}.probe", said)]
     problems = [problem for where, entry in entries for problem in _entry_problems(entry, f"{path}.probe.{where}")]
+    if not entries:
+        problems += _timing_problems(probe, f"{path}.probe")
     return problems or list(_target_problems(probe, wait_for, targets, path))
+
+
+def _timing_problems(probe: ProbeSpec, path: str) -> Iterator[Problem]:
+    """What says how to ask, where nobody is asked: counts of pods come with the Job."""
+    for name, field in type(probe).model_fields.items():
+        if name in ASKING and getattr(probe, name) is not None:
+            said = "has no effect on the status of tasks, which is not asked for but told; take it away"
+            yield Problem(f"{path}.{field.alias}", said)
 
 
 def _entry_problems(entry: Http | TcpSocket, path: str) -> Iterator[Problem]:
@@ -46,6 +64,8 @@ def _http_problems(entry: Http, path: str) -> Iterator[Problem]:
     for header in entry.headers:
         if values.setdefault(header.name.lower(), header.value) != header.value:
             yield Problem(path, f'header "{header.name}" has two values; say it once')
+    if entry.insecure_skip_verify and entry.check.scheme != "https":
+        yield Problem(f"{path}.insecureSkipVerify", "there is no certificate to check without scheme: HTTPS")
     low, high = entry.check.accepted
     if low > high:
         yield Problem(f"{path}.acceptedStatus", f'"{entry.accepted_status}" ends before it begins')

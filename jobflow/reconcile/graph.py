@@ -37,11 +37,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Graph:
-    """Steps in the order of the spec. `order` has every step after its targets."""
+    """Steps in the order of the spec. `order` has every step after its targets. `asks_pods`: some probe asks pods."""
 
     steps: tuple[Step, ...] = ()
     order: tuple[Step, ...] = ()
     by_name: Mapping[str, Step] = field(default_factory=dict)
+    asks_pods: bool = False
 
     @cached_property
     def templates(self) -> frozenset[str]:
@@ -75,7 +76,8 @@ def graph_of(steps: Iterable[Step]) -> Graph:
     """The graph of steps that are known to be unique and without cycles."""
     in_spec_order = tuple(steps)
     by_name = {step.name: step for step in in_spec_order}
-    return Graph(in_spec_order, _topological(in_spec_order, by_name), by_name)
+    asks_pods = any(step.probed_tasks for step in in_spec_order)
+    return Graph(in_spec_order, _topological(in_spec_order, by_name), by_name, asks_pods)
 
 
 def hash_of(steps: Iterable[FlowStep]) -> str:
