@@ -21,7 +21,7 @@ from jobflow.cache.store import Store
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
-from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.errors import ApiError, NotFound
 from jobflow.kube.events import EventRecorder
 from jobflow.kube.reflector import Reflector
 from jobflow.local.apiserver.logs import LogOptions
@@ -32,6 +32,7 @@ from jobflow.local.kubelet.capacity import Amount, of_pod
 from jobflow.local.kubelet.containers import Pod, PodObject, PodRuntime, PodState, pod_view
 from jobflow.local.kubelet.node import NODE, NODE_ADDRESS, NODE_NAME, node_object, node_status
 from jobflow.local.kubelet.room import Fits, Never, Room, Waits
+from jobflow.local.worker import work
 from jobflow.work.queue import WorkQueue
 
 WORKERS = 16  # writes in flight; the API server is in the same process, so more would only wait
@@ -85,7 +86,7 @@ class Kubelet:
                     await self._register(self._capacity)
                 group.create_task(self._reflector.run(), name="pods reflector")
                 for number in range(WORKERS):
-                    group.create_task(self._work(), name=f"kubelet worker {number}")
+                    group.create_task(work(self._queue, self._look, "pod"), name=f"kubelet worker {number}")
         finally:
             self._queue.close()
 
@@ -155,21 +156,6 @@ class Kubelet:
         if self._room.leave(uid):
             for key, _ in self._waiting.values():
                 self._queue.add(key)
-
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._look(key)
-            except Conflict:
-                self._queue.retry(key)  # the watch has not caught up
-            except ApiError as error:
-                seconds = self._queue.retry(key, error.retry_after or 0.0)
-                log.warning("pod not brought on", pod="/".join(key), error=error.message, again_in=seconds)
-            else:
-                self._queue.forget(key)
-            finally:
-                self._queue.done(key)
 
     async def _look(self, key: PodKey) -> None:
         """One pod, one step on; each write comes back through the watch and brings the next look."""

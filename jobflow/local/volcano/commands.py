@@ -21,10 +21,11 @@ from jobflow.cache.store import Store
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
-from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.errors import Conflict, NotFound
 from jobflow.kube.events import EventRecorder
 from jobflow.kube.reflector import Reflector
 from jobflow.local.volcano.phases import RESTARTS_OF_A_PART, Action
+from jobflow.local.worker import work
 from jobflow.work.queue import WorkQueue
 
 CommandKey = tuple[str, str]  # namespace, name
@@ -108,17 +109,7 @@ class Commands:
 
     async def work(self) -> None:
         """Take them one after the other, in the order in which they came, until cancelled."""
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._take(key)
-            except ApiError as error:
-                seconds = self._queue.retry(key)
-                log.warning("command not taken", command="/".join(key), error=error.message, again_in=seconds)
-            else:
-                self._queue.forget(key)
-            finally:
-                self._queue.done(key)
+        await work(self._queue, self._take, "Command")
 
     def close(self) -> None:
         """No more are taken."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-import structlog
 
 from jobflow.api.metadata import ObjectMeta, ObjectReference
 from jobflow.api.resources import POD, VOLCANO_JOB
@@ -32,13 +31,12 @@ from jobflow.local.volcano.pod_objects import PodView
 from jobflow.local.volcano.policies import Choice
 from jobflow.local.volcano.queues import Queues
 from jobflow.local.volcano.sync import Decision, sync
+from jobflow.local.worker import Again, work
 from jobflow.work.queue import WorkQueue
 
 MAX_REFUSALS = 15  # failed creates of a pod after which Volcano terminates the Job
 
 Standing = tuple[str, str, int, int]  # of a Job: its UID, phase, version and retries
-
-log = structlog.get_logger(__name__)
 
 
 class PodsRefused(Exception):
@@ -81,23 +79,16 @@ class JobLoop:
 
     async def run(self) -> None:
         """Handle keys until cancelled."""
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._look(key)
-            except Conflict:
-                self._queue.retry(key)  # the watch has not caught up
-            except (PodsRefused, NotAttached) as refused:
-                refusals = self._refusals.get(key, 0) + 1
-                self._refusals[key] = MAX_REFUSALS if refused.final else refusals
-                self._queue.retry(key)
-            except ApiError as error:
-                seconds = self._queue.retry(key, error.retry_after or 0.0)
-                log.warning("Job not brought on", job="/".join(key), error=error.message, again_in=seconds)
-            else:
-                self._queue.forget(key)
-            finally:
-                self._queue.done(key)
+        await work(self._queue, self._look_and_count, "Job")
+
+    async def _look_and_count(self, key: JobKey) -> None:
+        """Look; what is refused too often, or for good, ends the Job."""
+        try:
+            await self._look(key)
+        except (PodsRefused, NotAttached) as refused:
+            refusals = self._refusals.get(key, 0) + 1
+            self._refusals[key] = MAX_REFUSALS if refused.final else refusals
+            raise Again from refused
 
     async def _look(self, key: JobKey) -> None:
         command = self._beside.commands.first(VOLCANO_JOB.kind, *key)

@@ -12,14 +12,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import structlog
-
 from jobflow.api.resources import QUEUE
 from jobflow.cache.store import Store
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
-from jobflow.kube.errors import AlreadyExists, ApiError, KindNotFound, NotFound
+from jobflow.kube.errors import AlreadyExists, KindNotFound, NotFound
 from jobflow.kube.reflector import Reflector
 from jobflow.local.volcano.admission import DEFAULT_QUEUE
 from jobflow.local.volcano.commands import CLOSE_QUEUE, Commands
@@ -38,11 +36,10 @@ from jobflow.local.volcano.scheduling_objects import (
     QueueStatus,
     queue_view,
 )
+from jobflow.local.worker import work
 from jobflow.work.queue import WorkQueue
 
 COUNTS_SECONDS = 1.0  # counts of groups are written together: a burst of Jobs changes them hundreds of times
-
-log = structlog.get_logger(__name__)
 
 
 class Queues:
@@ -72,17 +69,7 @@ class Queues:
     async def work(self) -> None:
         """Keep their status, until cancelled."""
         await self._reflector.synced()
-        while True:
-            name = await self._work_queue.get()
-            try:
-                await self._look(name)
-            except ApiError as error:
-                seconds = self._work_queue.retry(name)
-                log.info("queue not brought on", queue=name, error=error.message, again_in=seconds)
-            else:
-                self._work_queue.forget(name)
-            finally:
-                self._work_queue.done(name)
+        await work(self._work_queue, self._look, "Queue")
 
     def close(self) -> None:
         """No more looks."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
-import structlog
 
 from jobflow.api.resources import POD_GROUP, Resource
 from jobflow.cache.store import Store
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.codec import Codec
-from jobflow.kube.errors import ApiError, Conflict, NotFound
+from jobflow.kube.errors import Conflict, NotFound
 from jobflow.kube.reflector import Reflector
 from jobflow.local.volcano.amounts import Amounts, add
 from jobflow.local.volcano.gang_status import Room, next_status, taken
@@ -33,14 +33,13 @@ from jobflow.local.volcano.scheduling_objects import (
     NodeObject,
     node_view,
 )
+from jobflow.local.worker import work
 from jobflow.work.queue import WorkQueue
 
 GroupKey = tuple[str, str]  # namespace, name
 
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 COUNTS_SECONDS = 1.0  # counts of pods are written together; phases at once
-
-log = structlog.get_logger(__name__)
 
 
 class Scheduler:
@@ -71,21 +70,7 @@ class Scheduler:
         for group in sorted(self._groups.values(), key=_age):  # those let in before we came keep their room
             if group.admitted:
                 self._hold(group.uid, taken(group, self._pods_of(group)))
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._look(key)
-            except NotFound:
-                self._queue.forget(key)  # it went while it was looked at; the watch will tell
-            except Conflict:
-                self._queue.retry(key)  # the watch has not caught up
-            except ApiError as error:
-                seconds = self._queue.retry(key, error.retry_after or 0.0)
-                log.warning("PodGroup not brought on", group="/".join(key), error=error.message, again_in=seconds)
-            else:
-                self._queue.forget(key)
-            finally:
-                self._queue.done(key)
+        await work(self._queue, self._look_if_there, "PodGroup")
 
     def close(self) -> None:
         """No more looks."""
@@ -120,6 +105,10 @@ class Scheduler:
         if group is None:
             return 0.0
         return 0.0 if self._next(group).phase != group.status.phase else COUNTS_SECONDS
+
+    async def _look_if_there(self, key: GroupKey) -> None:
+        with suppress(NotFound):  # it went while it was looked at; the watch will tell
+            await self._look(key)
 
     async def _look(self, key: GroupKey) -> None:
         group = self._groups.get(key)

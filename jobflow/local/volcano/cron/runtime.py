@@ -11,7 +11,6 @@ from collections import defaultdict
 from typing import Any
 
 import msgspec
-import structlog
 
 from jobflow.api.metadata import ObjectMeta, ObjectReference
 from jobflow.api.resources import CRON_JOB, VOLCANO_JOB
@@ -32,13 +31,12 @@ from jobflow.local.volcano.cron.objects import (
     cron_job_view,
     made_job_view,
 )
+from jobflow.local.worker import work
 from jobflow.work.queue import WorkQueue
 
 Key = tuple[str, str]  # namespace, name
 
 WORKERS = 4
-
-log = structlog.get_logger(__name__)
 
 
 class _Named(msgspec.Struct):
@@ -72,24 +70,9 @@ class CronRuntime:
                 for reflector in self._watches:
                     await reflector.synced()
                 for number in range(WORKERS):
-                    group.create_task(self._work(), name=f"cron worker {number}")
+                    group.create_task(work(self._queue, self._look, "CronJob"), name=f"cron worker {number}")
         finally:
             self._queue.close()
-
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            try:
-                await self._look(key)
-            except Conflict:
-                self._queue.retry(key)  # the watch has not caught up
-            except ApiError as error:
-                seconds = self._queue.retry(key, error.retry_after or 0.0)
-                log.warning("CronJob not brought on", cron_job="/".join(key), error=error.message, again_in=seconds)
-            else:
-                self._queue.forget(key)
-            finally:
-                self._queue.done(key)
 
     async def _look(self, key: Key) -> None:
         cron = self._crons.get(key)
