@@ -21,10 +21,11 @@ IDEAL = "ideal"
 
 @dataclass(frozen=True)
 class Contender:
-    """A name for the table, and a command."""
+    """A name for the table, a command, and where it tells its metrics if that is of use."""
 
     name: str
     command: tuple[str, ...]
+    metrics: str = ""  # host:port
 
     def started_with(self, kubeconfig: Path) -> list[str]:
         """The command's words for this control plane."""

@@ -56,6 +56,16 @@ def shown(value: Number) -> str:
     return f"{value:.{min(digits, 3)}f}"
 
 
+def percentile_of_buckets(before: dict[float, float], after: dict[float, float], percent: float = 99) -> float | None:
+    """The upper bound of the bucket that has this percentile of what was counted between two readings.
+
+    A reading is a Prometheus histogram: by upper bound, how many were at most that, since the start. None without any.
+    """
+    grown = {bound: count - before.get(bound, 0.0) for bound, count in sorted(after.items())}
+    total = max(grown.values(), default=0.0)
+    return next((bound for bound, count in grown.items() if total and count >= percent / 100 * total), None)
+
+
 def table(columns: dict[str, Figures]) -> str:
     """Contenders side by side; where there are several, each with its ratio to the first."""
     names = list(dict.fromkeys(name for figures in columns.values() for name in figures))

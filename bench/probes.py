@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 import time
 import urllib.request
@@ -24,14 +25,13 @@ from bench.audit import dependency_seconds
 from bench.burst import MEBIBYTE
 from bench.contenders import Contender, jobflow
 from bench.errors import BenchError
-from bench.figures import Figures, milliseconds, percentile
+from bench.figures import Figures, milliseconds, percentile, percentile_of_buckets
 from bench.plane import USER
 from bench.rig import Rig
 from bench.servers import ADDRESSES, DEAD, HOSTILE
 from bench.shape import NAMESPACE, flow_body
 from jobflow.api.resources import JOB_FLOW
 
-METRICS_PORT = 19464
 PERIOD_SECONDS = 5
 REST_SECONDS = 20.0
 OPEN_SECONDS = 40.0
@@ -66,8 +66,10 @@ class Servers:
 def prober() -> Contender:
     """This tree's controller, allowed to ask on loopback, with metrics."""
     plain = jobflow()
-    more = ("--probe-allow-cidr", "127.0.0.0/8", "--metrics-address", f"127.0.0.1:{METRICS_PORT}")
-    return Contender(plain.name, (*plain.command, *more))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    more = ("--probe-allow-cidr", "127.0.0.0/8", "--metrics-address", address)
+    return Contender(plain.name, (*plain.command, *more), address)
 
 
 async def probes(rig: Rig, crowd: Crowd) -> Figures:
@@ -118,7 +120,7 @@ async def _burst(rig: Rig, prefix: str, count: int) -> Figures:
 
 async def _at_rest(rig: Rig) -> Figures:
     """What the probes alone use."""
-    lag, cpu, sockets = _lags(), rig.usage().cpu_seconds, 0
+    lag, cpu, sockets = _lags(rig), rig.usage().cpu_seconds, 0
     started = time.monotonic()
     while time.monotonic() - started < REST_SECONDS:
         sockets = max(sockets, _sockets(rig))
@@ -127,7 +129,7 @@ async def _at_rest(rig: Rig) -> Figures:
     return {
         "probes: CPU, % of a core": 100 * spent / REST_SECONDS,
         "probes: open sockets, most": sockets,
-        "probes: event loop lag p99 ms, at most": milliseconds(_percentile_of_buckets(lag, _lags())),
+        "probes: event loop lag p99 ms, at most": milliseconds(percentile_of_buckets(lag, _lags(rig))),
     }
 
 
@@ -193,16 +195,9 @@ def _sockets(rig: Rig) -> int:
     return found
 
 
-def _lags() -> dict[float, float]:
+def _lags(rig: Rig) -> dict[float, float]:
     """The buckets of the contender's own measure of its event loop."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{rig.contender.metrics}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     found = (line.removeprefix(f'{LAG}{{le="').partition('"} ') for line in lines if line.startswith(LAG))
     return {float(bound): float(count) for bound, _, count in found}
-
-
-def _percentile_of_buckets(before: dict[float, float], after: dict[float, float]) -> float | None:
-    """The bound of the bucket that has the 99th percentile."""
-    grown = {bound: count - before.get(bound, 0.0) for bound, count in sorted(after.items())}
-    total = max(grown.values(), default=0.0)
-    return next((bound for bound, count in grown.items() if total and count >= 0.99 * total), None)

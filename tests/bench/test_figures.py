@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import middle, milliseconds, percentile, ratio, shown, table
+from bench.figures import middle, milliseconds, percentile, percentile_of_buckets, ratio, shown, table
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,24 @@ def test_a_percentile_is_the_sample_at_its_rank(what, samples, percent, expected
 def test_there_is_no_percentile_beyond_the_ends(percent) -> None:
     with pytest.raises(ValueError, match="percent must be above 0 and at most 100"):
         percentile([1], percent)
+
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("what", "before", "after", "expected"),
+    [
+        ("the bound that 99 of 100 are below", {}, {0.1: 99, 1.0: 100, INF: 100}, 0.1),
+        ("one more above it, and it is the next", {}, {0.1: 98, 1.0: 100, INF: 100}, 1.0),
+        ("what was counted before does not count", {0.1: 900, 1.0: 900, INF: 900}, {0.1: 900, 1.0: 950, INF: 950}, 1.0),
+        ("above all bounds there is only infinity", {}, {0.1: 0, INF: 5}, INF),
+        ("nothing counted, no figure", {0.1: 7, INF: 7}, {0.1: 7, INF: 7}, None),
+        ("no buckets, no figure", {}, {}, None),
+    ],
+)
+def test_a_percentile_of_buckets_is_the_bound_of_the_bucket_that_has_it(what, before, after, expected) -> None:
+    assert percentile_of_buckets(before, after) == expected
 
 
 def test_the_median_of_rounds_leaves_out_what_a_round_does_not_have() -> None:
