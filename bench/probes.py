@@ -33,6 +33,7 @@ from bench.shape import NAMESPACE, flow_body
 from jobflow.api.resources import JOB_FLOW
 
 PERIOD_SECONDS = 5
+SETTLE_SECONDS = 30.0  # longer than the tries after which failing is told again
 REST_SECONDS = 20.0
 OPEN_SECONDS = 40.0
 PATIENT = 1000  # failures that do not make a probe ask less often
@@ -81,7 +82,7 @@ async def probes(rig: Rig, crowd: Crowd) -> Figures:
         await _create(rig, [_flow(f"probe-{number}", asked.ports["answering"], number) for number in range(good)])
         await _create(rig, [_flow(f"dead-{number}", asked.ports[DEAD], number) for number in range(crowd.dead)])
         rig.tell(f"  {crowd.live} probes, {crowd.dead} of them of hosts that never answer")
-        await rig.quiet()
+        await _told(rig, [f"probe-{number}" for number in range(good)])
         figures |= await _at_rest(rig)
         figures["resident MiB per 1,000 probing flows"] = (
             1000 * (rig.usage().resident_bytes - before) / MEBIBYTE / crowd.live
@@ -98,7 +99,7 @@ async def hostile(rig: Rig, crowd: Crowd) -> Figures:
         for place, kind in enumerate((*HOSTILE, DEAD)):
             made = [f"hostile{place}-{number}" for number in range(crowd.dead)]
             await _create(rig, [_flow(name, asked.ports[kind], number) for number, name in enumerate(made)])
-            await rig.quiet()
+            await _told(rig, made)
             found = await _burst(rig, f"h{place}", crowd.flows)
             figures |= {f"{kind}: {name}": value for name, value in found.items()}
             await asyncio.gather(*(rig.wire.delete(JOB_FLOW.path(NAMESPACE, name)) for name in made))
@@ -118,9 +119,28 @@ async def _burst(rig: Rig, prefix: str, count: int) -> Figures:
     }
 
 
+async def _told(rig: Rig, names: Sequence[str]) -> None:
+    """Wait until each of these flows says that it waits for its probe, and for what came after that to be over.
+
+    Not until nothing is written: of what goes on failing the flows tell ever more rarely, but for ever.
+    """
+    untold, seen = set(names), 0
+
+    def all_told() -> bool:
+        nonlocal seen
+        since, seen = seen, len(rig.writes())
+        untold.difference_update(write.name for write in rig.own_writes(since) if write.kind == "jobflows/status")
+        return not untold
+
+    await rig.until(all_told, "flows to tell of their probes", lambda: f"{len(untold)} have not")
+    rest = time.monotonic()
+    await rig.until(lambda: time.monotonic() - rest > SETTLE_SECONDS, "the probes to settle")
+
+
 async def _at_rest(rig: Rig) -> Figures:
     """What the probes alone use."""
     lag, cpu, sockets = _lags(rig), rig.usage().cpu_seconds, 0
+    written = len(rig.own_writes())
     started = time.monotonic()
     while time.monotonic() - started < REST_SECONDS:
         sockets = max(sockets, _sockets(rig))
@@ -128,6 +148,7 @@ async def _at_rest(rig: Rig) -> Figures:
     spent = rig.usage().cpu_seconds - cpu
     return {
         "probes: CPU, % of a core": 100 * spent / REST_SECONDS,
+        "probes: writes/s": (len(rig.own_writes()) - written) / REST_SECONDS,
         "probes: open sockets, most": sockets,
         "probes: event loop lag p99 ms, at most": milliseconds(percentile_of_buckets(lag, _lags(rig))),
     }

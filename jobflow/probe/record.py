@@ -2,7 +2,8 @@
 
 In: one try after another. Out: the Verdict where it should be told, and the time until the next try. A change from
 bad to good, or the failure that reaches the threshold, is told at once; other words, or more of the same, at most
-every ten seconds and ever more rarely, because each telling may become a write of a flow's status. A probe that goes
+every ten seconds and ever more rarely (at four times as many tries), because each telling may become a write of a
+flow's status, and thousands of flows may wait for one service that is down. A probe that goes
 on failing is asked less often, down to every 30 seconds.
 """
 
@@ -14,6 +15,7 @@ from jobflow.api.probes import Probe, Verdict
 from jobflow.probe.dial import Tried
 
 QUIET_SECONDS = 10.0
+MORE_OF_THE_SAME = 4  # times as many tries as were told
 LONGEST_PERIOD = 30.0
 
 
@@ -63,4 +65,4 @@ class Record:
             return True
         if verdict.passed or now - self.told_at < QUIET_SECONDS:
             return False
-        return self.times == 1 or self.times >= 2 * self.told_times
+        return self.times == 1 or self.times >= MORE_OF_THE_SAME * self.told_times

@@ -30,13 +30,9 @@ def test_more_of_the_same_is_told_ever_more_rarely():
     verdicts = tell([(5.0 * n, BAD) for n in range(200)], failures=1000)
     assert [verdict.message.partition("refused")[2] for verdict in verdicts] == [
         "",
-        ", 3 times, 10 s",
-        ", 6 times, 25 s",
-        ", 12 times, 55 s",
-        ", 24 times, 115 s",
-        ", 48 times, 235 s",
-        ", 96 times, 475 s",
-        ", 192 times, 955 s",
+        ", 4 times, 15 s",
+        ", 16 times, 75 s",
+        ", 64 times, 315 s",
     ]
 
 
