@@ -1,7 +1,8 @@
 """Pace: how many probes may be under way, in all and against one host, and how many connections begin in a second.
 
 In: a host. Out: a turn, for as long as the block lasts. A host that swallows connections takes only its own turns, so
-that it delays nobody who asks another.
+that it delays nobody who asks another. An event loop that wakes its sleepers late has more to do than it can: fewer
+connections begin then, because flows that wait for no probe share it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from dataclasses import dataclass
 
 from jobflow.clock import Clock
 
+LATE_SECONDS = 0.1  # flows feel this; a loop that only handles what comes is late by a few milliseconds
+SLOWER = 2.0
+FASTER = 0.99  # for each connection in time: from the least to the most in some seconds
+SETTLE_SECONDS = 1.0  # at most one step down in this time: sleepers of one late moment tell the same story
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -21,6 +27,7 @@ class Limits:
     at_once: int = 1024  # sockets; more than the probes of thousands of dead hosts need, whose period stretches
     at_once_per_host: int = 8
     per_second: float = 500.0  # after a restart all probes are due at once
+    least_per_second: float = 20.0  # of an event loop that is always late: probes are not given up
 
 
 class Pace:
@@ -32,6 +39,13 @@ class Pace:
         self._all = asyncio.Semaphore(limits.at_once)
         self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
         self._next_start = 0.0
+        self._apart = 1.0 / limits.per_second
+        self._slowed_at = float("-inf")
+
+    @property
+    def per_second(self) -> float:
+        """How many connections may begin in a second now."""
+        return 1.0 / self._apart
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
@@ -50,6 +64,15 @@ class Pace:
     async def _start(self) -> None:
         now = self._clock.monotonic()
         start = max(now, self._next_start)
-        self._next_start = start + 1.0 / self._limits.per_second
+        self._next_start = start + self._apart
         if start > now:
             await self._clock.sleep(start - now)
+            self._learn(self._clock.monotonic(), start)
+
+    def _learn(self, now: float, due: float) -> None:
+        """Somebody who was to wake at `due` woke `now`."""
+        if now - due <= LATE_SECONDS:
+            self._apart = max(self._apart * FASTER, 1.0 / self._limits.per_second)
+        elif now - self._slowed_at >= SETTLE_SECONDS:
+            self._slowed_at = now
+            self._apart = min(self._apart * SLOWER, 1.0 / self._limits.least_per_second)
