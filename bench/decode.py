@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import gc
 import pstats
 import time
 from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ def decode(report: Report, wanted: Decoding, tell: Callable[[str], None]) -> Non
     world = Noted(wanted.patches)
     tell(f"recording {wanted.flows} flows")
     lines = asyncio.run(world.record(wanted.flows))
+    gc.collect()
+    gc.freeze()  # the recording is no load of the controller, which sets what it keeps aside as well
     for number in range(wanted.rounds):
         figures = asyncio.run(_replayed(lines, world.answers))
         tell(f"round {number + 1} of {wanted.rounds}: {figures['Job events/s/core']:.0f} Job events/s/core")

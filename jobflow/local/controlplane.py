@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from jobflow.api.crd import product_crds, volcano_crds
+from jobflow.api.crd import cluster_job_template_crd, product_crds, volcano_crds
 from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, QUEUE
 from jobflow.app import App
 from jobflow.clock import Clock
@@ -145,7 +145,7 @@ class ControlPlane:
 
     def _start_controller(self, client: Client) -> None:
         stop = asyncio.Event()
-        self.app = App(client, self._clock, Settings())
+        self.app = App(client, self._clock, Settings(enable_cluster_templates=True))
         self.app.runner.world = local_world(client, LOOPBACK)
         task = self._spawn("controller", self.app.run(stop))
 
@@ -173,7 +173,7 @@ class ControlPlane:
 
 async def install(client: Client) -> None:
     """Put in place what a cluster with Volcano has: the CRDs and the default queue."""
-    for crd in (*product_crds(), *volcano_crds()):
+    for crd in (*product_crds(), cluster_job_template_crd(), *volcano_crds()):
         await client.apply(CUSTOM_RESOURCE_DEFINITION, None, crd["metadata"]["name"], crd)
     queue = {
         "apiVersion": QUEUE.api_version,
@@ -191,9 +191,9 @@ async def serve(plane: ControlPlane, port: int, kubeconfig: Path) -> AsyncIterat
     Certificate and token are kept with the data, so that clients outlive a restart of the server.
     """
     # Here because `jobflow run`, which needs no socket, would pay half of its start for TLS and a web server.
-    from jobflow.local.apiserver import http
-    from jobflow.local.apiserver.credentials import credentials
-    from jobflow.local.apiserver.kubeconfig import write_kubeconfig
+    from jobflow.local.apiserver.wire import http
+    from jobflow.local.apiserver.wire.credentials import credentials
+    from jobflow.local.apiserver.wire.kubeconfig import write_kubeconfig
 
     certificate, token = await asyncio.to_thread(credentials, plane.data)
     async with http.serve(plane.server, port=port, token=token, certificate=certificate) as listening:

@@ -1,6 +1,16 @@
 """A small Kubernetes API server: enough of the protocol for kubectl, for clients in Python and Go, and for tests.
 
-Pure parts, which neither wait nor do I/O: what is served (`types`, `builtin`), what an object may look like
-(`schema`), how it changes (`patches`), who is meant (`selectors`), and how it is told (`table`, `discovery`,
-`openapi`). The server, its store and its wire are built on them.
+wire/        how requests come in and answers go out: TLS, in-process, bodies, streams
+server       one request in, one answer out; calls, routes: what a request is about
+access/      who sends it, and whether it may
+reads/       get, list, watch, logs, and the form in which they are told
+writes/      create, update, patch, delete, and what goes with what goes
+ownership/   who has set which field; server-side apply
+webhooks/    admission by others
+documents/   discovery, OpenAPI, health
+registry     what is served now; types: what a CRD serves; builtin/: what is there without one
+schema/      what an object may look like, and its rules in CEL
+storage/     objects and history as bytes, and on disk
+
+What neither waits nor does I/O is in schema/, ownership/, types, and in modules that say so.
 """

@@ -13,13 +13,13 @@ from datetime import datetime
 import msgspec
 
 from jobflow.kube.transport import JSON, Request, Response
-from jobflow.local.apiserver.callers import ADMIN, Caller
+from jobflow.local.apiserver.access.callers import ADMIN, Caller
+from jobflow.local.apiserver.reads.representations import View, negotiate
+from jobflow.local.apiserver.reads.selectors import match_fields, parse_field_selector, parse_label_selector
 from jobflow.local.apiserver.registry import Registry, collection_of
-from jobflow.local.apiserver.representations import View, negotiate
 from jobflow.local.apiserver.routes import Query, Route
-from jobflow.local.apiserver.selectors import match_fields, parse_field_selector, parse_label_selector
 from jobflow.local.apiserver.statuses import bad_request, path_not_found
-from jobflow.local.apiserver.store import Collection, Stored
+from jobflow.local.apiserver.storage.store import Collection, Stored
 from jobflow.local.apiserver.types import ServedType
 
 _ALWAYS_SELECTABLE = frozenset(("metadata.name", "metadata.namespace"))
@@ -80,6 +80,12 @@ def understand(
     return Call(request, route, served, query, View(served, negotiate(request.accept), include, now), caller)
 
 
+def _not_selectable(served: ServedType, path: str) -> str:
+    if served.custom or served.selectable_fields:
+        return f"field label not supported: {path}"
+    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
 class Selection:
     """Which objects a list, a watch or a deletecollection is about: namespace, labels, fields, or one name."""
 
@@ -90,13 +96,13 @@ class Selection:
             self._labels = parse_label_selector(labels) if labels else None
             terms = parse_field_selector(fields) if fields else []
         except ValueError as error:
-            raise bad_request(f"unable to parse requirement: {error}") from error
+            raise bad_request(str(error)) from error
         if call.route.name is not None:
             terms = [("metadata.name", "=", call.route.name), *terms]
         known = _ALWAYS_SELECTABLE | set(call.served.selectable_fields)
         for path, _, _ in terms:
             if path not in known:
-                raise bad_request(f"field label not supported: {path}")
+                raise bad_request(_not_selectable(call.served, path))
         self._terms = terms
         self._parses = any(path not in _ALWAYS_SELECTABLE for path, _, _ in terms)
         self._view = call.view

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION
-from jobflow.local.apiserver.store import Collection
+from jobflow.local.apiserver.storage.store import Collection
 from jobflow.local.apiserver.types import ServedType, types_of_crd
 
 CRDS = Collection(CUSTOM_RESOURCE_DEFINITION.group, CUSTOM_RESOURCE_DEFINITION.plural)

@@ -90,8 +90,10 @@ class Query(Mapping[str, str]):
         value = self._values.get(name)
         if value is None or value == "":
             return None
+        if value.startswith("-") and value[1:].isdigit():
+            raise bad_request(f"{name}: Invalid value: {value}: must be zero or more")
         if not value.isascii() or not value.isdigit():
-            raise bad_request(f"{name}: Invalid value: {value!r}: must be a whole number, zero or more")
+            raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax')
         return int(value)
 
     @property

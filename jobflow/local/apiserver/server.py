@@ -20,34 +20,43 @@ from typing import Any
 
 from jobflow.clock import Clock
 from jobflow.kube.transport import Request, Response
-from jobflow.local.apiserver import deletes, interactive, reads, reviews, scale, verbs
+from jobflow.local.apiserver.access import reviews
 from jobflow.local.apiserver.access.accounts import Accounts
 from jobflow.local.apiserver.access.attributes import attributes_of
 from jobflow.local.apiserver.access.authorizer import Authorizer, refused
 from jobflow.local.apiserver.access.bootstrap import bootstrap_objects
+from jobflow.local.apiserver.access.callers import ITSELF, Caller
 from jobflow.local.apiserver.access.impersonation import impersonated
 from jobflow.local.apiserver.access.secrets import TOKEN_SECRET_BYTES, token_secret
-from jobflow.local.apiserver.builtin import BUILTIN_TYPES
-from jobflow.local.apiserver.callers import ITSELF, Caller
+from jobflow.local.apiserver.builtin.kinds import BUILTIN_TYPES
+from jobflow.local.apiserver.builtin.strategies import strategy_of
 from jobflow.local.apiserver.calls import Call, understand
-from jobflow.local.apiserver.documents import Documents
-from jobflow.local.apiserver.garbage import GarbageCollector
-from jobflow.local.apiserver.hooks import Admission
-from jobflow.local.apiserver.inprocess import InProcessTransport
-from jobflow.local.apiserver.logs import LogOptions, LogSource, follow_log, read_log
-from jobflow.local.apiserver.metadata import begin, timestamp
-from jobflow.local.apiserver.objects import Objects
+from jobflow.local.apiserver.documents.answers import Documents
+from jobflow.local.apiserver.reads import interactive, reading
+from jobflow.local.apiserver.reads.logs import LogOptions, LogSource, follow_log, read_log
+from jobflow.local.apiserver.reads.watch import watch
 from jobflow.local.apiserver.registry import CRDS, Registry, collection_of
 from jobflow.local.apiserver.routes import Route, is_watch, parse_path
-from jobflow.local.apiserver.sqlite import SqliteJournal
-from jobflow.local.apiserver.statuses import StatusError, bad_request, method_not_allowed, path_not_found, unauthorized
-from jobflow.local.apiserver.store import Collection, Event, Store
-from jobflow.local.apiserver.strategies import strategy_of
-from jobflow.local.apiserver.streams import Answer
-from jobflow.local.apiserver.terminating import Terminator
-from jobflow.local.apiserver.watch import watch
+from jobflow.local.apiserver.statuses import (
+    StatusError,
+    bad_request,
+    method_not_allowed,
+    not_found,
+    path_not_found,
+    unauthorized,
+)
+from jobflow.local.apiserver.storage.sqlite import SqliteJournal
+from jobflow.local.apiserver.storage.store import Collection, Event, Store
 from jobflow.local.apiserver.webhooks.calling import HttpsCaller
 from jobflow.local.apiserver.webhooks.gate import WebhookGate
+from jobflow.local.apiserver.wire.inprocess import InProcessTransport
+from jobflow.local.apiserver.wire.streams import Answer
+from jobflow.local.apiserver.writes import deletes, scale, verbs
+from jobflow.local.apiserver.writes.garbage import GarbageCollector
+from jobflow.local.apiserver.writes.hooks import Admission
+from jobflow.local.apiserver.writes.metadata import begin, timestamp
+from jobflow.local.apiserver.writes.objects import Objects
+from jobflow.local.apiserver.writes.terminating import Terminator
 
 __all__ = ["ApiServer", "LogOptions", "LogSource"]
 
@@ -242,9 +251,9 @@ class ApiServer:
             raise method_not_allowed()
         match verb:
             case "get":
-                return reads.get(call, self._objects)
+                return reading.get(call, self._objects)
             case "list":
-                return reads.list_objects(call, self._store)
+                return reading.list_objects(call, self._store)
             case "create":
                 return await verbs.create(call, self._objects, self._gate)
             case "update":
@@ -260,7 +269,7 @@ class ApiServer:
         match call.route.subresource:
             case "status" if call.served.has_status:
                 if method == "GET":
-                    return reads.get(call, self._objects)
+                    return reading.get(call, self._objects)
                 if method == "PUT":
                     return await verbs.update(call, self._objects, self._gate)
                 if method == "PATCH":
@@ -280,7 +289,7 @@ class ApiServer:
                 return await read_log(call, self._objects, self.logs)
             case "exec" | "attach" | "portforward" if kind == "Pod":
                 raise interactive.refusal(call, self._objects)
-        raise path_not_found()
+        raise _no_subresource(call)
 
     def _serve_crds(self, collection: Collection, event: Event) -> None:
         if collection != CRDS:
@@ -303,6 +312,11 @@ class ApiServer:
         strategy_of(served).default(obj)
         strategy_of(served).created(served, obj, timestamp(self._clock.now()))
         self._objects.create(served, obj)
+
+
+def _no_subresource(call: Call) -> StatusError:
+    """404 for a subresource that is not served; of a custom kind it is told as if the object was not there."""
+    return not_found(call.served.resource, call.name) if call.served.custom else path_not_found()
 
 
 _OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}

@@ -58,7 +58,7 @@ class StatusError(Exception):
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = dict(self.details)
         body["code"] = self.code
         return body
@@ -93,7 +93,7 @@ def success(resource: Resource, name: str, uid: str) -> bytes:
 
 def path_not_found() -> StatusError:
     """404 for a path or a kind that is not served; it names no object, and clients tell the two apart by that."""
-    return StatusError(404, "NotFound", "the server could not find the requested resource")
+    return StatusError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def not_found(resource: Resource, name: str) -> StatusError:
@@ -134,7 +134,7 @@ def modified(resource: Resource, name: str) -> StatusError:
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
     """422 with one cause per field."""
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    told = [f"{cause.field}: {cause.message}" for cause in causes]
+    told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     message = f'{kind} "{name}" is invalid: ' + (told[0] if len(told) == 1 else "[" + ", ".join(told) + "]")
     rows = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
     details = {**_details(resource, name), "kind": resource.kind, "causes": rows}
@@ -186,7 +186,7 @@ def too_new(wanted: int, newest: int) -> StatusError:
 
 def method_not_allowed() -> StatusError:
     """405: the kind is served, the verb is not."""
-    return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
 
 
 def not_acceptable(served: str) -> StatusError:
@@ -194,12 +194,9 @@ def not_acceptable(served: str) -> StatusError:
     return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {served}")
 
 
-def unsupported_media_type(sent: str, taken: str) -> StatusError:
+def unsupported_media_type(taken: str) -> StatusError:
     """415: the body is in a form that is not read here."""
-    message = (
-        f"the body of the request was in an unknown format ({sent or 'no content type'}) "
-        f"- accepted media types include: {taken}"
-    )
+    message = f"the body of the request was in an unknown format - accepted media types include: {taken}"
     return StatusError(415, "UnsupportedMediaType", message)
 
 

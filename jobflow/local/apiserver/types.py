@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from jobflow.api.resources import Resource
-from jobflow.local.apiserver.jsonpath import parse
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.reads.jsonpath import parse
+from jobflow.local.apiserver.schema.structural import StructuralSchema
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 

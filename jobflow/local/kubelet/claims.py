@@ -107,7 +107,7 @@ class ApiClaims:
             assert one is not None
             changed(one.metadata.namespace)
 
-        store: Store[ClaimKey, _Claim] = Store(lambda one: one.key, lambda one: one.metadata.resourceVersion, told)
+        store: Store[ClaimKey, _Claim] = Store(lambda one: one.key, told)
         reflector = Reflector(self._client, self._clock, CLAIM, Codec(_Claim, lambda one: one), store)
         async with asyncio.TaskGroup() as group:
             group.create_task(reflector.run(), name="claims reflector")

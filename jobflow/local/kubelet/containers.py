@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from jobflow.api.metadata import ObjectMeta
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.kubelet.spec import Container, PodSpec
 
 MAX_HOSTNAME = 63

@@ -24,7 +24,7 @@ from jobflow.kube.codec import Codec
 from jobflow.kube.errors import ApiError, NotFound
 from jobflow.kube.events import EventRecorder
 from jobflow.kube.reflector import Reflector
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.apiserver.statuses import bad_request
 from jobflow.local.kubelet import status
 from jobflow.local.kubelet.addresses import Addresses
@@ -70,7 +70,7 @@ class Kubelet:
         self._room = Room(capacity)
         self._addresses = Addresses()
         self._events = EventRecorder(client, clock, "kubelet")
-        self._store: Store[PodKey, Pod] = Store(_key, lambda pod: pod.resource_version, self._changed)
+        self._store: Store[PodKey, Pod] = Store(_key, self._changed)
         self._reflector = Reflector(client, clock, POD, Codec(PodObject, pod_view), self._store)
         self._queue: WorkQueue[PodKey] = WorkQueue(clock, lambda key: key[0])
         self._runs: dict[str, Run] = {}  # by pod UID

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jobflow.clock import Clock
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 
 READ_BYTES = 256 * 1024
 FOLLOW_SECONDS = 0.1  # how soon a follower sees a new line

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobflow.clock import Clock
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.kubelet import capacity, logfiles
 from jobflow.local.kubelet.access import Access, NoAccess
 from jobflow.local.kubelet.capacity import Amount

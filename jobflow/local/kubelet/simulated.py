@@ -7,6 +7,7 @@ one task serve all.
     simulate.jobflow.volcano.sh/duration      how long it runs, a Go duration; default 100ms
     simulate.jobflow.volcano.sh/exit-code     how it ends; default 0
     simulate.jobflow.volcano.sh/failure-rate  0 to 1: the chance that it fails (with the exit code above, or 1)
+    simulate.jobflow.volcano.sh/termination-message  what its containers leave as their last words, at most 4096 bytes
 
 Chance is decided by the seed, the pod's namespace and name, and which try it is: the same run fails the same
 way again.
@@ -25,7 +26,7 @@ from typing import TypeVar
 
 from jobflow.api.durations import format_duration, parse_duration
 from jobflow.clock import Clock
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.kubelet.containers import (
     ContainerState,
     Pod,
@@ -38,10 +39,12 @@ from jobflow.local.kubelet.containers import (
 )
 from jobflow.local.kubelet.deadline import DEADLINE_EXCEEDED, deadline_message
 from jobflow.local.kubelet.restarts import BackOff, restarts
+from jobflow.local.kubelet.termination import MAX_BYTES
 
 DURATION = "simulate.jobflow.volcano.sh/duration"
 EXIT_CODE = "simulate.jobflow.volcano.sh/exit-code"
 FAILURE_RATE = "simulate.jobflow.volcano.sh/failure-rate"
+MESSAGE = "simulate.jobflow.volcano.sh/termination-message"
 JOB_RETRY_COUNT = "volcano.sh/job-retry-count"  # a Job's restart gives pods the same names again
 
 DEFAULT_DURATION_SECONDS = 0.1  # long enough to be seen Running, short enough not to be waited for
@@ -64,6 +67,7 @@ class Script:
     seconds: float = DEFAULT_DURATION_SECONDS
     exit_code: int = 0
     failure_rate: float = 0.0
+    message: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -181,7 +185,8 @@ class SimulatedRuntime:
     def _end(self, simulation: Simulation) -> None:
         code = self._exit_code(simulation)
         reason = "Error" if code else "Completed"
-        end = Terminated(code, reason, self._clock.now(), simulation.run_started_at)
+        message = simulation.script.message
+        end = Terminated(code, reason, self._clock.now(), simulation.run_started_at, message)
         if not restarts(simulation.pod.spec.restart_policy, code):
             self._finish(simulation, end)
             return
@@ -239,6 +244,7 @@ def script_of(pod: Pod) -> Script:
         seconds=_read(pod, DURATION, _seconds, DEFAULT_DURATION_SECONDS, "a Go duration such as 1m30s"),
         exit_code=_read(pod, EXIT_CODE, _code, 0, f"an integer from 0 to {HIGHEST_EXIT_CODE}"),
         failure_rate=_read(pod, FAILURE_RATE, _rate, 0.0, "a number from 0 to 1"),
+        message=_read(pod, MESSAGE, _message, "", f"a text of at most {MAX_BYTES} bytes"),
     )
 
 
@@ -262,6 +268,12 @@ def _code(text: str) -> int:
 
 def _rate(text: str) -> float:
     return _within(float(text), 1)
+
+
+def _message(text: str) -> str:
+    if len(text.encode()) > MAX_BYTES:
+        raise ValueError
+    return text
 
 
 def _within(number: Number, highest: float) -> Number:

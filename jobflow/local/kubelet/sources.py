@@ -106,7 +106,7 @@ def _names(kind: Source, changed: Changed) -> Store[tuple[str, str], ObjectMeta]
         assert meta is not None
         changed(meta.namespace, ObjectName(kind, meta.name))
 
-    return Store(lambda meta: (meta.namespace, meta.name), lambda meta: meta.resourceVersion, told)
+    return Store(lambda meta: (meta.namespace, meta.name), told)
 
 
 def _meta(named: _Named) -> ObjectMeta:

@@ -97,7 +97,6 @@ class Commands:
         self._queue: WorkQueue[CommandKey] = WorkQueue(clock, lambda key: key[0])
         self._store: Store[CommandKey, Command] = Store(
             lambda command: (command.namespace, command.name),
-            lambda command: command.resource_version,
             self._changed,
         )
         self._reflector = Reflector(client, clock, COMMAND, Codec(CommandObject, command_view), self._store)

@@ -33,10 +33,15 @@ NOT_ENOUGH = "NotEnoughResources"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the nodes have for pods in all, and what of it is free; nothing in either: there is no limit."""
+    """What there is for pods in all, and what of it is free; a resource that is in neither has no limit.
+
+    The nodes have one, and the gang's queue, by its capability, another.
+    """
 
     total: Mapping[str, int] = field(default_factory=dict)
     free: Mapping[str, int] = field(default_factory=dict)
+    in_queue: Mapping[str, int] = field(default_factory=dict)
+    free_in_queue: Mapping[str, int] = field(default_factory=dict)
 
 
 def least(group: Group) -> Amounts:
@@ -85,9 +90,17 @@ def why_not(group: Group, room: Room) -> tuple[str, str]:
     if short := missing(needed, room.total):
         told = ", ".join(f"{name} {_of(name, needed)} and there is {_of(name, room.total)} in all" for name in short)
         return NEVER_ENOUGH, f"{gang} {told}: it can never run here; ask for less, or lower minAvailable"
+    queue = f"queue {group.spec.queue}"
+    if short := missing(needed, room.in_queue):
+        told = ", ".join(f"{name} {_of(name, needed)} and it may have {_of(name, room.in_queue)}" for name in short)
+        what = f"{queue} is too small for it: {gang} {told} (spec.capability)"
+        return NEVER_ENOUGH, f"{what}; raise that, ask for less, or lower minAvailable"
     if short := missing(needed, room.free):
         told = ", ".join(f"{name} {_of(name, needed)}" for name in short)  # not what is free: that changes all the time
         return NOT_ENOUGH, f"{gang} {told}, and less is free: it waits until others have ended"
+    if short := missing(needed, room.free_in_queue):
+        told = ", ".join(f"{name} {_of(name, needed)}" for name in short)
+        return NOT_ENOUGH, f"{gang} {told}, and {queue} has less left: it waits until others of the queue have ended"
     return "", ""
 
 

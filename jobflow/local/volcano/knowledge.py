@@ -42,18 +42,10 @@ class Knowledge:
         self._changed = changed
         self.on_group: list[Callable[[Group | None, Group | None], None]] = []
         self.on_pod: list[Callable[[PodView | None, PodView | None], None]] = []
-        self.jobs: Store[JobKey, Job] = Store(
-            lambda job: (job.namespace, job.name), lambda job: job.resource_version, self._job_changed
-        )
-        self.pods: Store[JobKey, PodView] = Store(
-            lambda pod: (pod.namespace, pod.name), lambda pod: pod.resource_version, self._pod_changed
-        )
-        self.groups: Store[JobKey, Group] = Store(
-            lambda group: (group.namespace, group.name), lambda group: group.resource_version, self._group_changed
-        )
-        self.claims: Store[JobKey, Claim] = Store(
-            lambda claim: (claim.namespace, claim.name), lambda claim: claim.resource_version, self._claim_changed
-        )
+        self.jobs: Store[JobKey, Job] = Store(lambda job: (job.namespace, job.name), self._job_changed)
+        self.pods: Store[JobKey, PodView] = Store(lambda pod: (pod.namespace, pod.name), self._pod_changed)
+        self.groups: Store[JobKey, Group] = Store(lambda group: (group.namespace, group.name), self._group_changed)
+        self.claims: Store[JobKey, Claim] = Store(lambda claim: (claim.namespace, claim.name), self._claim_changed)
         self._pods_of: defaultdict[str, dict[str, PodView]] = defaultdict(dict)  # by Job UID, then pod name
         self._creating: defaultdict[str, dict[str, float]] = defaultdict(dict)  # by Job UID: name -> since
         self._deleted: set[str] = set()  # UIDs of pods that we deleted, until they are gone

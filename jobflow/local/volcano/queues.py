@@ -1,9 +1,10 @@
-"""Queues: their state, what they hold, and that a Job's queue exists.
+"""Queues: their state, what they hold and may hold, and that a Job's queue exists.
 
 In: Queues and PodGroups as they change, the queue that a Job names, OpenQueue and CloseQueue commands. Out: each
-Queue's status; a Queue created where a Job names one that is missing, and what to tell the Job's user about it (Volcano
-refuses such a Job at admission; on a laptop the queues of a cluster are seldom there). A queue that is told to close is
-Closing while PodGroups are in it, then Closed; admission lets no new Job into either.
+Queue's status; its capability, for the scheduler; a Queue created where a Job names one that is missing, and what to
+tell the Job's user about it (Volcano refuses such a Job at admission; on a laptop the queues of a cluster are seldom
+there). A queue that is told to close is Closing while PodGroups are in it, then Closed; admission lets no new Job into
+either.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from jobflow.kube.codec import Codec
 from jobflow.kube.errors import AlreadyExists, KindNotFound, NotFound
 from jobflow.kube.reflector import Reflector
 from jobflow.local.volcano.admission import DEFAULT_QUEUE
+from jobflow.local.volcano.amounts import Amounts
 from jobflow.local.volcano.commands import CLOSE_QUEUE, Commands
 from jobflow.local.volcano.scheduling_objects import (
     CLOSED,
@@ -55,16 +57,24 @@ class Queues:
         self._client = client
         self._groups = groups
         self._commands = commands
+        self.on_limits: list[Callable[[], None]] = []  # called when the capability of a queue is another
         self._known: set[str] = set()
         self._work_queue: WorkQueue[str] = WorkQueue(clock, lambda name: name)
-        self._store: Store[str, Queue] = Store(
-            lambda queue: queue.name, lambda queue: queue.resource_version, self._changed
-        )
+        self._store: Store[str, Queue] = Store(lambda queue: queue.name, self._changed)
         self._reflector = Reflector(client, clock, QUEUE, Codec(QueueObject, queue_view), self._store)
 
     async def watch(self) -> None:
         """Follow Queues, until cancelled."""
         await self._reflector.run()
+
+    async def synced(self) -> None:
+        """Return once the queues are known, or known not to be served."""
+        await self._reflector.synced()
+
+    def capability(self, name: str) -> Amounts:
+        """What the gangs of a queue may hold together; a resource that is not in it has no limit."""
+        queue = self._store.get(name)
+        return queue.capability if queue is not None else {}
 
     async def work(self) -> None:
         """Keep their status, until cancelled."""
@@ -119,6 +129,9 @@ class Queues:
             self._known.discard(old.name)
         elif new is not None:
             self._work_queue.add(new.name)
+        if (new.capability if new else {}) != (old.capability if old else {}):
+            for tell in self.on_limits:
+                tell()
 
     async def _look(self, name: str) -> None:
         queue = self._store.get(name)

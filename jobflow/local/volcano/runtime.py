@@ -39,7 +39,7 @@ class JobRuntime:
         self._events = EventRecorder(client, clock, COMPONENT)
         self._commands = Commands(client, clock, self._events, self._commanded)
         self._queues = Queues(client, clock, known.groups.values, self._commands)
-        self._scheduler = Scheduler(client, clock, known.groups)
+        self._scheduler = Scheduler(client, clock, known.groups, self._queues)
         beside = Beside(self._events, self._commands, self._queues, compute)
         self._loop = JobLoop(client, clock, known, self._queue, beside)
         pods_of_jobs = Selection(label_selector=JOB_NAME)

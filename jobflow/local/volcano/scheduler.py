@@ -1,15 +1,16 @@
 """Scheduler: lets gangs in, and tells in each PodGroup where it stands.
 
-In: PodGroups, the pods of Jobs, Nodes. Out: the status of each PodGroup. A gang is let in (Inqueue) when the nodes have
-room for what it asks for at least, beside all gangs let in before it; until then its Job has no pods. Without a Node
-that says what it has, there is always room. The oldest gang is asked first, and smaller ones may pass one that does not
-fit, as in Volcano. What is asked for by pods beyond the minimum is the kubelet's business.
+In: PodGroups, the pods of Jobs, Nodes, Queues. Out: the status of each PodGroup. A gang is let in (Inqueue) when the
+nodes, and its queue's capability, have room for what it asks for at least, beside all gangs let in before it; until
+then its Job has no pods. Without a Node that says what it has, there is always room on nodes. The oldest gang is asked
+first, and smaller ones may pass one that does not fit, as in Volcano. What is asked for by pods beyond the minimum is
+the kubelet's business.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -25,6 +26,7 @@ from jobflow.kube.reflector import Reflector
 from jobflow.local.volcano.amounts import Amounts, add
 from jobflow.local.volcano.gang_status import Room, next_status, taken
 from jobflow.local.volcano.pod_objects import PodView
+from jobflow.local.volcano.queues import Queues
 from jobflow.local.volcano.scheduling_objects import (
     PENDING,
     Group,
@@ -45,19 +47,21 @@ COUNTS_SECONDS = 1.0  # counts of pods are written together; phases at once
 class Scheduler:
     """Keeps the status of all PodGroups, until cancelled."""
 
-    def __init__(self, client: Client, clock: Clock, groups: Store[GroupKey, Group]) -> None:
+    def __init__(self, client: Client, clock: Clock, groups: Store[GroupKey, Group], queues: Queues) -> None:
         self._client = client
         self._clock = clock
         self._groups = groups
+        self._queues = queues
+        queues.on_limits.append(self._room_changed)
         self._pods: defaultdict[GroupKey, dict[str, PodView]] = defaultdict(dict)
         self._taken: dict[str, Amounts] = {}  # by UID of each group that was let in
         self._used: Amounts = {}  # the sum of it
+        self._queue_of: dict[str, str] = {}  # by UID of each group in _taken
+        self._used_in: defaultdict[str, Amounts] = defaultdict(dict)  # by queue: the sum of what its groups hold
         self._waiting: dict[str, GroupKey] = {}  # by UID: groups that do not fit now
         self._written: dict[str, int] = {}  # by UID: the version of our last write
         self._queue: WorkQueue[GroupKey] = WorkQueue(clock, lambda key: key[0])
-        self._nodes: Store[str, Node] = Store(
-            lambda node: node.name, lambda node: node.resource_version, lambda old, new: self._room_changed()
-        )
+        self._nodes: Store[str, Node] = Store(lambda node: node.name, lambda old, new: self._room_changed())
         self._reflector = Reflector(client, clock, NODE, Codec(NodeObject, node_view), self._nodes)
 
     async def watch(self) -> None:
@@ -67,9 +71,10 @@ class Scheduler:
     async def work(self) -> None:
         """Look at groups, one at a time so that none is let in into the room of another, until cancelled."""
         await self._reflector.synced()
+        await self._queues.synced()
         for group in sorted(self._groups.values(), key=_age):  # those let in before we came keep their room
             if group.admitted:
-                self._hold(group.uid, taken(group, self._pods_of(group)))
+                self._hold(group, taken(group, self._pods_of(group)))
         await work(self._queue, self._look_if_there, "PodGroup")
 
     def close(self) -> None:
@@ -81,7 +86,7 @@ class Scheduler:
         if old is not None and (new is None or new.uid != old.uid):
             self._written.pop(old.uid, None)
             self._waiting.pop(old.uid, None)
-            self._hold(old.uid, {})
+            self._hold(old, {})
         group = new or old
         if group is not None:
             self._queue.add((group.namespace, group.name))
@@ -119,22 +124,25 @@ class Scheduler:
             self._waiting[group.uid] = key
         else:
             self._waiting.pop(group.uid, None)
-            self._hold(group.uid, taken(group, self._pods_of(group), after.phase))
+            self._hold(group, taken(group, self._pods_of(group), after.phase))
         if after != group.status:
             try:
                 await self._write(group, after)
             except (NotFound, Conflict):
                 if not group.admitted:  # perhaps it went while it was let in
-                    self._hold(group.uid, {})
+                    self._hold(group, {})
                 raise
 
-    def _hold(self, uid: str, amounts: Amounts) -> None:
+    def _hold(self, group: Group, amounts: Amounts) -> None:
         """Note what a group holds; where that is less than before, others may fit."""
-        before = self._taken.pop(uid, {})
+        before = self._taken.pop(group.uid, {})
+        queue = self._queue_of.pop(group.uid, group.spec.queue)  # it cannot be changed; a stranger's write might
         if amounts:
-            self._taken[uid] = amounts
+            self._taken[group.uid] = amounts
+            self._queue_of[group.uid] = queue
         more = {name: amounts.get(name, 0) - before.get(name, 0) for name in {**before, **amounts}}
         self._used = add(self._used, more)
+        self._used_in[queue] = {name: amount for name, amount in add(self._used_in[queue], more).items() if amount}
         if any(amount < 0 for amount in more.values()):
             self._room_changed()
 
@@ -145,13 +153,13 @@ class Scheduler:
         return self._pods.get((group.namespace, group.name), {}).values()
 
     def _room(self, group: Group) -> Room:
-        """What the nodes have in all, and what is free for this group."""
+        """What the nodes and the group's queue have in all, and what is free for this group."""
         total: Amounts = {}
         for node in self._nodes.values():
             total = add(total, node.allocatable)
-        own = self._taken.get(group.uid, {})
-        used = {name: amount - own.get(name, 0) for name, amount in self._used.items()}
-        return Room(total, {name: amount - used.get(name, 0) for name, amount in total.items()})
+        own, limit = self._taken.get(group.uid, {}), self._queues.capability(group.spec.queue)
+        in_queue = self._used_in.get(group.spec.queue, {})
+        return Room(total, _left(total, self._used, own), limit, _left(limit, in_queue, own))
 
     def _room_changed(self) -> None:
         """Groups that wait are asked again, oldest first."""
@@ -165,6 +173,11 @@ class Scheduler:
         body = {"metadata": {"resourceVersion": group.resource_version}, "status": {**status, **gone}}
         answer = await self._client.patch(POD_GROUP, group.namespace, group.name, body, subresource="status")
         self._written[group.uid] = int(msgspec.json.decode(answer)["metadata"]["resourceVersion"])
+
+
+def _left(total: Mapping[str, int], used: Mapping[str, int], own: Mapping[str, int]) -> Amounts:
+    """What others leave of it."""
+    return {name: amount - used.get(name, 0) + own.get(name, 0) for name, amount in total.items()}
 
 
 def _age(group: Group) -> tuple[datetime, str, str]:

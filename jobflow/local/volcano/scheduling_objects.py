@@ -125,6 +125,7 @@ class QueueSpec(Struct, frozen=True, gc=False):
     """The part of a Queue's spec that matters here."""
 
     parent: str = ""
+    capability: Quantities = {}
 
 
 class QueueStatus(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -154,6 +155,7 @@ class Queue(Struct, frozen=True, gc=False, kw_only=True):
     resource_version: str
     deleting: bool
     status: QueueStatus
+    capability: Amounts = field(default_factory=dict)  # what its gangs may hold together; what is not named: anything
 
 
 def queue_view(queue: QueueObject) -> Queue:
@@ -165,6 +167,7 @@ def queue_view(queue: QueueObject) -> Queue:
         resource_version=meta.resourceVersion,
         deleting=meta.deletionTimestamp is not None,
         status=queue.status,
+        capability=amounts(queue.spec.capability),
     )
 
 

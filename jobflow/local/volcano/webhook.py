@@ -7,7 +7,6 @@ there; else there is a warning, and the runtime makes the queue.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 
 from jobflow.api.policies import canonical_job_spec
 from jobflow.api.resources import CRON_JOB, QUEUE, VOLCANO_JOB
-from jobflow.local.apiserver.hooks import Review, denied
+from jobflow.local.apiserver.writes.hooks import Review, denied
 from jobflow.local.volcano.admission import DEFAULT_QUEUE, ROOT_QUEUE, claim_conflict, defaulted, problems, warnings
 from jobflow.local.volcano.admission_updates import update_problem
 from jobflow.local.volcano.cron.admission import cron_problems
@@ -62,9 +61,11 @@ class VolcanoAdmission:
         return [*([queue_warning] if queue_warning else []), *warnings(job)]
 
     def _judge_changed_job(self, review: Review) -> None:
-        old = copy.deepcopy((review.old or {}).get("spec") or {})
-        mutate(old)
-        if told := update_problem(old, review.obj.get("spec") or {}):
+        old, new = (review.old or {}).get("spec") or {}, review.obj.get("spec") or {}
+        if old != new:  # one that was stored without Volcano's defaults differs in nothing but those
+            old = msgspec.json.decode(msgspec.json.encode(old))
+            mutate(old)
+        if told := update_problem(old, new):
             raise denied(JOB_WEBHOOK, told)
 
     def _judge_cron_job(self, review: Review) -> None:

@@ -15,7 +15,7 @@ from jobflow.clock import SystemClock
 from jobflow.kube.client import Client
 from jobflow.kube.errors import NotFound
 from jobflow.kube.transport import Request
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.apiserver.server import ApiServer
 from jobflow.local.kubelet.claims import ApiClaims
 from jobflow.local.kubelet.containers import Pod, StoredStatus

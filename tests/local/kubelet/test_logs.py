@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jobflow.clock import SystemClock
-from jobflow.local.apiserver.logs import LogOptions
+from jobflow.local.apiserver.reads.logs import LogOptions
 from jobflow.local.kubelet import logfiles
 from jobflow.local.kubelet.supervisor.logs import LogWriter
 

@@ -73,6 +73,14 @@ async def test_its_exit_code_is_what_it_says(stage, simulated):
     assert (state.phase, state.containers[0].now.exit_code) == (PodPhase.FAILED, 3)
 
 
+async def test_its_last_words_are_what_it_says(stage, simulated):
+    stage.start(simulated(termination_message='{"rows": 3}'))
+    await asyncio.sleep(1)
+    assert stage.told["p"][-1].containers[0].now.message == '{"rows": 3}'
+    with pytest.raises(BadAnnotation, match="is not a text of at most 4096 bytes"):
+        script_of(simulated(termination_message="x" * 4097))
+
+
 async def test_restarts_back_off_from_one_second_to_thirty(stage, simulated):
     stage.start(simulated(restart="OnFailure", exit_code="1", duration="1s"))
     await asyncio.sleep(1 + 1 + 1 + 2 + 1 + 4 + 1 + 0.5)

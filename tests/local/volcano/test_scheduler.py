@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobflow.api.resources import POD_GROUP, VOLCANO_JOB
+from jobflow.api.resources import POD_GROUP, QUEUE, VOLCANO_JOB
 
 pytestmark = pytest.mark.looptime
 
@@ -123,3 +123,45 @@ async def test_a_job_deleted_while_its_gang_waits_frees_nothing_and_leaves_nothi
     assert await world.items(POD_GROUP) == []
     await world.create("small", asking(build_task(), "1"))
     await world.until("small", "Completed")
+
+
+async def queue(world, name, **capability):
+    body = {"apiVersion": QUEUE.api_version, "kind": QUEUE.kind, "metadata": {"name": name}}
+    await world.client.create(QUEUE, None, {**body, "spec": {"weight": 1, "capability": capability}})
+
+
+async def test_a_gang_waits_while_its_queue_is_full_and_those_of_other_queues_do_not(world, build_task):
+    await queue(world, "small", cpu="3")
+    await world.create("first", asking(build_task(replicas=2, runs="60s"), "1"), queue="small")
+    await world.until("first", "Running")
+    await world.create("second", asking(build_task(replicas=2, runs="1s"), "1"), queue="small")
+    await world.create("elsewhere", asking(build_task(replicas=2, runs="1s"), "1"))
+    await world.until("elsewhere", "Completed")
+    assert (await world.status("second"))["state"]["phase"] == "Pending"
+    [condition] = (await world.group("second"))["status"]["conditions"]
+    assert (condition["reason"], condition["message"]) == (
+        "NotEnoughResources",
+        "the gang of 2 pods needs cpu 2, and queue small has less left: it waits until others of the queue have ended",
+    )
+    await world.until("second", "Completed")
+    assert (await world.status("first"))["state"]["phase"] == "Completed"
+
+
+async def test_a_gang_gets_in_when_the_capability_is_raised(world, build_task):
+    await queue(world, "small", cpu="2", memory="1Gi")
+    await world.create("first", asking(build_task(runs="100h"), "2"), queue="small")
+    await world.until("first", "Running")
+    await world.create("second", asking(build_task(runs="100h"), "1"), queue="small")
+    await world.clock.sleep(5)
+    assert (await world.status("second"))["state"]["phase"] == "Pending"
+    await world.client.patch(QUEUE, None, "small", {"spec": {"capability": {"cpu": "3"}}})
+    await world.until("second", "Running")
+
+
+async def test_a_gang_that_is_too_large_for_its_queue_fails_at_once_and_says_why(world, build_task):
+    await queue(world, "small", cpu="2")
+    await world.create("train", asking(build_task(replicas=3, runs="1h"), "1"), queue="small")
+    await world.until("train", "Failed")
+    assert (await world.status("train"))["state"]["reason"] == "NeverEnoughResources"
+    said = "queue small is too small for it: the gang of 3 pods needs cpu 3 and it may have 2 (spec.capability)"
+    assert any(kind == "Warning" and said in message for kind, _, message in await world.events())

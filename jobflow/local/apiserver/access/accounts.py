@@ -16,17 +16,17 @@ import msgspec
 
 from jobflow.api.resources import SERVICE_ACCOUNT
 from jobflow.kube.transport import JSON, Response
+from jobflow.local.apiserver.access.callers import AUTHENTICATED, Caller
 from jobflow.local.apiserver.access.rights import SERVICE_ACCOUNT_PREFIX
 from jobflow.local.apiserver.access.tokens import ISSUER, Bound, Claims, Named, read, sign
-from jobflow.local.apiserver.bodies import read_object
-from jobflow.local.apiserver.callers import AUTHENTICATED, Caller
 from jobflow.local.apiserver.calls import Call
-from jobflow.local.apiserver.metadata import timestamp
-from jobflow.local.apiserver.objects import Objects
+from jobflow.local.apiserver.ownership.unstored import owned
 from jobflow.local.apiserver.registry import NAMESPACES, PODS
 from jobflow.local.apiserver.statuses import StatusError, bad_request, method_not_allowed
-from jobflow.local.apiserver.store import Collection, Event, Stored
-from jobflow.local.apiserver.verbs import is_deleting
+from jobflow.local.apiserver.storage.store import Collection, Event, Stored
+from jobflow.local.apiserver.wire.bodies import read_object
+from jobflow.local.apiserver.writes.metadata import timestamp
+from jobflow.local.apiserver.writes.objects import Objects
 
 ACCOUNTS = Collection("", SERVICE_ACCOUNT.plural)
 SECRETS = Collection("", "secrets")
@@ -77,7 +77,7 @@ class Accounts:
     def _ensure(self, name: str) -> None:
         store = self._objects.store
         namespace = store.get(NAMESPACES, "", name)
-        if namespace is None or is_deleting(namespace) or store.get(ACCOUNTS, name, DEFAULT) is not None:
+        if namespace is None or namespace.deleting or store.get(ACCOUNTS, name, DEFAULT) is not None:
             return
         head = {"apiVersion": "v1", "kind": "ServiceAccount"}
         self._make({**head, "metadata": {"name": DEFAULT, "namespace": name}})
@@ -119,6 +119,8 @@ class Accounts:
             jti=_uuid(self._objects.random),
             bound=self._bound(call, account, spec.get("boundObjectRef")),
         )
+        manager = call.query.text("fieldManager") or call.caller.program
+        wanted = {**spec, "expirationSeconds": seconds}
         expires = timestamp(now.fromtimestamp(claims.exp, now.tzinfo))
         told = {
             "kind": "TokenRequest",
@@ -128,6 +130,7 @@ class Accounts:
                 "namespace": call.namespace,
                 "uid": _uuid(self._objects.random),
                 "creationTimestamp": timestamp(now),
+                **owned(manager, "authentication.k8s.io/v1", timestamp(now), wanted, "token"),
             },
             "spec": {
                 "audiences": list(audiences),

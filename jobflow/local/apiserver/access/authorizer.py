@@ -12,10 +12,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from jobflow.local.apiserver.access.callers import Caller
 from jobflow.local.apiserver.access.rights import Attributes, RoleRef, Rule, Subject, allows, binds
-from jobflow.local.apiserver.callers import Caller
 from jobflow.local.apiserver.statuses import StatusError
-from jobflow.local.apiserver.store import Collection, Store, Stored
+from jobflow.local.apiserver.storage.store import Collection, Store, Stored
 
 GROUP = "rbac.authorization.k8s.io"
 ROLES, ROLE_BINDINGS = Collection(GROUP, "roles"), Collection(GROUP, "rolebindings")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobflow.local.apiserver.callers import AUTHENTICATED, MASTERS
+from jobflow.local.apiserver.access.callers import AUTHENTICATED, MASTERS
 
 API_VERSION = "rbac.authorization.k8s.io/v1"
 LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobflow.local.apiserver.access.authorizer import Authorizer, refused
+from jobflow.local.apiserver.access.callers import AUTHENTICATED, Caller
 from jobflow.local.apiserver.access.rights import SERVICE_ACCOUNT_PREFIX, Attributes
-from jobflow.local.apiserver.callers import AUTHENTICATED, Caller
 from jobflow.local.apiserver.statuses import bad_request
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from jobflow.local.apiserver.callers import Caller
+from jobflow.local.apiserver.access.callers import Caller
 
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from jobflow.local.apiserver.private_files import write_private
+from jobflow.local.apiserver.wire.private_files import write_private
 
 TOKEN_SECRET_BYTES = 32
 

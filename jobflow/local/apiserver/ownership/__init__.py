@@ -8,5 +8,6 @@ The semantics are those of Kubernetes' structured-merge-diff and of kube-apiserv
     merging       an applied configuration into an object; fields out of an object
     entries       managedFields, read and written
     updates       what a create, replace or patch makes of the entries
+    unstored      entries of answers that are not kept
     applying      what a server-side apply makes of the object and of the entries
 """

@@ -23,7 +23,7 @@ from jobflow.local.apiserver.ownership.fieldsets import (
 )
 from jobflow.local.apiserver.ownership.merging import check_unique, merge, remove
 from jobflow.local.apiserver.ownership.updates import UNOWNED, Object, Writer, conflicts, reassigned
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 
 class Conflict(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jobflow.local.apiserver.ownership.extraction import Shape, all_fields, items_by_name, node_below, shape_of
 from jobflow.local.apiserver.ownership.fieldsets import LEAF, MEMBER, Fields, union, without
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 ABSENT = object()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jobflow.local.apiserver.ownership.extraction import item_name
 from jobflow.local.apiserver.ownership.fieldsets import paths
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 _ROOT = frozenset(("apiVersion", "kind"))
 

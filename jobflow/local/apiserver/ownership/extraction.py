@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from jobflow.local.apiserver.ownership.fieldsets import LEAF, MEMBER, Fields, branch
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 
 class Shape(Enum):

@@ -15,7 +15,7 @@ import msgspec
 from jobflow.local.apiserver.ownership.comparison import compare
 from jobflow.local.apiserver.ownership.extraction import given_fields
 from jobflow.local.apiserver.ownership.fieldsets import Fields, difference, union
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 MANAGER = "kubectl"

@@ -18,7 +18,7 @@ from jobflow.local.apiserver.ownership.extraction import (
     shape_of,
 )
 from jobflow.local.apiserver.ownership.fieldsets import LEAF, Fields, below, is_member, paths
-from jobflow.local.apiserver.schema_nodes import Node
+from jobflow.local.apiserver.schema.nodes import Node
 
 
 def merge(live: Any, given: Any, node: Node | None) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobflow.api.resources import Resource
-from jobflow.local.apiserver.selectors import parse_label_selector
+from jobflow.local.apiserver.reads.selectors import parse_label_selector
 from jobflow.local.apiserver.webhooks.kinds import DEFAULT_SECONDS
 
 ADMISSION_GROUP = "admissionregistration.k8s.io"

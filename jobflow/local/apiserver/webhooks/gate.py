@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import uuid
 from collections.abc import Iterator
 from random import Random
@@ -16,11 +17,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from jobflow.local.apiserver.calls import Call
-from jobflow.local.apiserver.patches import PatchError, json_patch
 from jobflow.local.apiserver.registry import NAMESPACES, Registry
-from jobflow.local.apiserver.rules import compiled
+from jobflow.local.apiserver.schema.rules import compiled
 from jobflow.local.apiserver.statuses import StatusError, internal
-from jobflow.local.apiserver.store import Collection, Store, Stored
+from jobflow.local.apiserver.storage.store import Collection, Store, Stored
 from jobflow.local.apiserver.webhooks.calling import Caller, Unreachable
 from jobflow.local.apiserver.webhooks.configurations import (
     ADMISSION_GROUP,
@@ -40,6 +40,7 @@ from jobflow.local.apiserver.webhooks.reviews import (
     read_answer,
     unsupported_dry_run,
 )
+from jobflow.local.apiserver.writes.patches import PatchError, json_patch
 
 MUTATING = Collection(ADMISSION_GROUP, "mutatingwebhookconfigurations")
 VALIDATING = Collection(ADMISSION_GROUP, "validatingwebhookconfigurations")
@@ -108,7 +109,7 @@ class WebhookGate:
         try:
             changed = json_patch(write.obj, answer.patch)
         except PatchError as error:
-            raise internal(str(error)) from error
+            raise internal(_in_go(str(error))) from error
         if not isinstance(changed, dict) or not isinstance(changed.get("metadata"), dict):
             raise internal(f'admission webhook "{hook.name}" made of the object what is none')
         return write._replace(obj=changed)
@@ -229,3 +230,14 @@ def _conditions_hold(hook: Hook, question: Question) -> bool:
 
 
 __all__ = ["MUTATING", "VALIDATING", "StatusError", "WebhookGate"]
+
+
+_ABSENT = re.compile(r"operation \d+ \(remove (\S*)\): can't \w+ a non-existent object '(.*)'")
+
+
+def _in_go(told: str) -> str:
+    """What is wrong with a hook's patch, where it is the usual thing, in the words of kube-apiserver."""
+    found = _ABSENT.fullmatch(told)
+    if found is None:
+        return told
+    return f"error in remove for path: '{found[1]}': Unable to remove nonexistent key: {found[2]}: missing value"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobflow.local.apiserver.builtin_core import LABEL_SELECTOR
-from jobflow.local.apiserver.schema_words import (
+from jobflow.local.apiserver.builtin.core import LABEL_SELECTOR
+from jobflow.local.apiserver.schema.words import (
     Schema,
     choice,
     keyed,

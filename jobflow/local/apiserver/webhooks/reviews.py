@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jobflow.local.apiserver.callers import Caller
+from jobflow.local.apiserver.access.callers import Caller
 from jobflow.local.apiserver.statuses import StatusError
 from jobflow.local.apiserver.webhooks.configurations import Object, Target
 

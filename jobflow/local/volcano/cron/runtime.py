@@ -51,8 +51,8 @@ class CronRuntime:
         self._clock = clock
         self._queue: WorkQueue[Key] = WorkQueue(clock, lambda key: key[0])
         self._events = EventRecorder(client, clock, "vc-controller-manager")
-        self._crons: Store[Key, CronJob] = Store(_key, lambda cron: cron.resource_version, self._cron_changed)
-        self._jobs: Store[Key, MadeJob] = Store(_key, lambda job: job.resource_version, self._job_changed)
+        self._crons: Store[Key, CronJob] = Store(_key, self._cron_changed)
+        self._jobs: Store[Key, MadeJob] = Store(_key, self._job_changed)
         self._made: defaultdict[str, dict[str, MadeJob]] = defaultdict(dict)  # by CronJob UID, then Job UID
         self._written: dict[str, int] = {}  # by CronJob UID: the version of our last write
         self._watches = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jobflow.local.apiserver.access.authorizer import Authorizer
+from jobflow.local.apiserver.access.callers import ADMIN, AUTHENTICATED, Caller
 from jobflow.local.apiserver.access.impersonation import impersonated
-from jobflow.local.apiserver.callers import ADMIN, AUTHENTICATED, Caller
 from jobflow.local.apiserver.statuses import StatusError
-from jobflow.local.apiserver.store import Store
+from jobflow.local.apiserver.storage.store import Store
 
 NOBODY = Caller("nobody")
 

@@ -6,8 +6,8 @@ import pytest
 
 from jobflow.kube.transport import Request
 from jobflow.local.apiserver.access.attributes import attributes_of
+from jobflow.local.apiserver.access.callers import Caller
 from jobflow.local.apiserver.access.rights import Attributes, Rule, Subject, allows, binds
-from jobflow.local.apiserver.callers import Caller
 from jobflow.local.apiserver.routes import parse_path
 
 PODS = Rule(verbs=("get", "list"), apiGroups=("",), resources=("pods",))

@@ -23,7 +23,7 @@ from jobflow.local.apiserver.ownership.extraction import NotMergeable
 from jobflow.local.apiserver.ownership.fieldsets import paths
 from jobflow.local.apiserver.ownership.merging import merge
 from jobflow.local.apiserver.ownership.updates import Writer, after_update
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.schema.structural import StructuralSchema
 
 TEXT = {"type": "string"}
 NODE = StructuralSchema(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobflow.local.apiserver.ownership.comparison import added, compare
 from jobflow.local.apiserver.ownership.extraction import NotMergeable, given_fields, with_named
 from jobflow.local.apiserver.ownership.fieldsets import paths
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.schema.structural import StructuralSchema
 
 TEXT = {"type": "string"}
 SCHEMA = StructuralSchema(

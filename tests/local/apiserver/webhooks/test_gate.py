@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from jobflow.api.resources import CONFIG_MAP
-from jobflow.local.apiserver.certificates import Certificate
+from jobflow.local.apiserver.wire.certificates import Certificate
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
 RULE = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"]}

@@ -1,0 +1,1 @@
+"""Documents: what the server tells of itself: health, version, discovery, OpenAPI."""
