@@ -30,7 +30,7 @@ class Listener(Protocol):
         """A JobFlow came, changed or went."""
 
     def template_changed(self, old: TemplateView | None, new: TemplateView | None) -> None:
-        """A JobTemplate came, changed or went."""
+        """A JobTemplate or a ClusterJobTemplate came, changed or went."""
 
     def child_changed(self, old: ChildView | None, new: ChildView | None) -> None:
         """A child came, changed or went."""
@@ -45,12 +45,14 @@ class Cache:
     def __init__(self, listener: Listener) -> None:
         self.flows = Store[tuple[str, str], FlowView](
             key=lambda flow: (flow.namespace, flow.name),
-            version=lambda flow: f"{flow.uid}/{flow.resource_version}",
             on_change=listener.flow_changed,
         )
         self.templates = Store[tuple[str, str], TemplateView](
             key=lambda template: (template.namespace, template.name),
-            version=lambda template: f"{template.uid}/{template.resource_version}",
+            on_change=listener.template_changed,
+        )
+        self.cluster_templates = Store[tuple[str, str], TemplateView](
+            key=lambda template: ("", template.name),
             on_change=listener.template_changed,
         )
         self.children = Children(listener.child_changed)
@@ -58,3 +60,7 @@ class Cache:
         self.expectations = Expectations(self.children)
         self.installed = Installed()
         self.unseen: Unseen = lambda resource, namespace: ""
+
+    def templates_in(self, namespace: str) -> Store[tuple[str, str], TemplateView]:
+        """The templates among which one of this namespace is; the cluster's have none."""
+        return self.templates if namespace else self.cluster_templates

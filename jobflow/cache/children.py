@@ -23,7 +23,6 @@ class Children:
         self._on_change = on_change
         self._store = Store[tuple[str, str], ChildView](
             key=lambda child: (child.namespace, child.name),
-            version=lambda child: f"{child.uid}/{child.resource_version}",
             on_change=self._changed,
         )
         self._by_flow: dict[str, dict[str, ChildView]] = {}

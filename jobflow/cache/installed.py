@@ -15,10 +15,12 @@ import msgspec
 
 from jobflow.api import upstream
 from jobflow.api.fields import Path, Shape, outermost, places, words
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, Resource
 
-KINDS = (JOB_FLOW, JOB_TEMPLATE)
+KINDS = (JOB_FLOW, JOB_TEMPLATE, CLUSTER_JOB_TEMPLATE)
 NOTHING: frozenset[Path] = frozenset()
+CURE = "kubectl replace -k manifests/crds"
+_CURE = {CLUSTER_JOB_TEMPLATE: "kubectl replace -f manifests/components/cluster-templates/crd.yaml"}
 NAMED_FIELDS = 12  # in a message; the log names all
 
 
@@ -79,7 +81,7 @@ class Installed:
         return (
             f"the CRD {resource.plural}.{resource.group} of this cluster lacks fields of jobflow's: "
             f"{', '.join(told[:NAMED_FIELDS])}{more}. Flows that use an added field of the spec are left alone; all "
-            "others go on, told by upstream's status fields only. To have the rest: kubectl replace -k manifests/crds"
+            f"others go on, told by upstream's status fields only. To have the rest: {_CURE.get(resource, CURE)}"
         )
 
     def mention(self, resource: Resource) -> str:

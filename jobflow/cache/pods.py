@@ -21,7 +21,6 @@ class Pods:
         self._on_change = on_change
         self._store = Store[tuple[str, str], PodView](
             key=lambda pod: (pod.namespace, pod.name),
-            version=lambda pod: f"{pod.uid}/{pod.resource_version}",
             on_change=self._changed,
         )
         self._by_job: dict[str, dict[str, PodView]] = {}

@@ -20,11 +20,9 @@ class Store(Generic[K, T]):
     def __init__(
         self,
         key: Callable[[T], K],
-        version: Callable[[T], str],
         on_change: Callable[[T | None, T | None], None],
     ) -> None:
         self._key = key
-        self._version = version
         self._on_change = on_change
         self._objects: dict[K, T] = {}
 
@@ -54,8 +52,8 @@ class Store(Generic[K, T]):
         """Take an object as it is now."""
         key = self._key(obj)
         old = self._objects.get(key)
-        if old is not None and self._version(old) == self._version(obj) and old == obj:
-            return  # a replayed event, or a relist that found it unchanged; not where its CRD shows more or less of it
+        if old == obj:
+            return  # a replayed event, or a relist that found it unchanged: an object's version is a part of it
         self._objects[key] = obj
         self._on_change(old, obj)
 

@@ -9,12 +9,15 @@ taken from the environment, neither proxies nor ~/.netrc; a proxy is used where 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from urllib.parse import quote, urlencode
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from jobflow import __version__
 from jobflow.clock import SystemClock
@@ -30,6 +33,12 @@ STREAM_CONNECTIONS = 0  # without limit: each watch holds one for its whole life
 READ_BUFFER_BYTES = 2**21  # a line may be twice as long; etcd stores objects of up to 1.5 MiB
 MAX_ERROR_BYTES = 65536
 UNAUTHORIZED = 401
+PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # RFC 3986: what a path may have beside letters, digits and -._
+
+CONNECTING = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS)
+
+# RuntimeError: aiohttp's word for reading from a connection or a session that was closed meanwhile
+TROUBLE = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError)
 
 __all__ = ["HttpTransport", "KubeconfigError", "NotTrusted", "connect"]
 
@@ -68,20 +77,30 @@ class HttpTransport(Transport):
 
     async def request(self, request: Request, timeout: float) -> Response:
         """Send and read the whole answer."""
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
-        async with (
-            self._while_open(Unavailable(f"no answer from {self.server} within {timeout:g} s")),
-            await self._send(self._requests, request, limits) as answer,
-        ):
-            return Response(answer.status, await answer.read(), _lower(answer))
+        limit = self._limit(timeout)
+        try:
+            async with limit:
+                answer = await self._send(self._requests, request, _Wait(timeout))
+                body = await answer.read()
+        except TROUBLE as error:
+            late = Unavailable(f"no answer from {self.server} within {timeout:g} s")
+            raise self._told(error, late) from error
+        finally:
+            self._waiting.discard(limit)
+        return Response(answer.status, body, _lower(answer))
 
     @asynccontextmanager
     async def stream(self, request: Request, silence: float) -> AsyncIterator[_HttpStream]:
         """Send and read line by line; the connection is closed at the end, whatever is still in it."""
-        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence)
         silent = SilentStream(f"nothing from {self.server} for {silence:g} s")
-        async with self._while_open(silent):
-            answer = await self._send(self._streams, request, limits)
+        limit = self._limit(None)
+        try:
+            async with limit:
+                answer = await self._send(self._streams, request, _Wait.for_lines(silence))
+        except TROUBLE as error:
+            raise self._told(error, silent) from error
+        finally:
+            self._waiting.discard(limit)
         self._open.add(answer)
         try:
             yield _HttpStream(answer, self.server, silent)
@@ -99,32 +118,30 @@ class HttpTransport(Transport):
         await self._requests.close()
         await self._streams.close()
 
-    @asynccontextmanager
-    async def _while_open(self, late: Unavailable) -> AsyncIterator[None]:
-        """aiohttp's errors as ours, `late` where time ran out; `close` ends the block."""
-        closed = Unavailable(f"the connection to {self.server} was closed by us")
+    def _limit(self, seconds: float | None) -> asyncio.Timeout:
+        """For one exchange; `close` ends it as well. Aiohttp's own limit of the whole would be a second timer."""
         if self._closed:
-            raise closed
-        with _told(self.server, late):
-            try:
-                async with asyncio.timeout(None) as waiting:
-                    self._waiting.add(waiting)
-                    yield
-            except TimeoutError:
-                if self._closed:
-                    raise closed from None
-                raise
-            finally:
-                self._waiting.discard(waiting)
+            raise self._closed_by_us()
+        limit = asyncio.timeout(seconds)
+        self._waiting.add(limit)
+        return limit
 
-    async def _send(
-        self, session: aiohttp.ClientSession, request: Request, limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    def _told(self, error: Exception, late: ApiError) -> ApiError:
+        if self._closed and isinstance(error, TimeoutError):
+            return self._closed_by_us()
+        return _told(self.server, error, late)
+
+    def _closed_by_us(self) -> Unavailable:
+        return Unavailable(f"the connection to {self.server} was closed by us")
+
+    async def _send(self, session: aiohttp.ClientSession, request: Request, wait: _Wait) -> aiohttp.ClientResponse:
         """Send; once more where the credentials were refused and there are new ones."""
-        body = self._body(request, limits)
+        body = None
+        if request.body:
+            body = TimelyBody(request.body, request.content_type, wait.seconds, self._clock)
         used = await self._credentials.current()
         try:
-            answer = await self._try(session, request, limits, used, body)
+            answer = await self._try(session, request, wait, used, body)
         except aiohttp.ClientConnectorCertificateError:
             if not await self._credentials.refused(used):
                 raise
@@ -132,18 +149,13 @@ class HttpTransport(Transport):
             if answer.status != UNAUTHORIZED or not await self._credentials.refused(used):
                 return answer
             answer.close()
-        return await self._try(session, request, limits, self._credentials.access, body)
-
-    def _body(self, request: Request, limits: aiohttp.ClientTimeout) -> TimelyBody | None:
-        if not request.body:
-            return None
-        return TimelyBody(request.body, request.content_type, limits.total or float("inf"), self._clock)
+        return await self._try(session, request, wait, self._credentials.access, body)
 
     async def _try(
         self,
         session: aiohttp.ClientSession,
         request: Request,
-        limits: aiohttp.ClientTimeout,
+        wait: _Wait,
         access: Access,
         body: TimelyBody | None,
     ) -> aiohttp.ClientResponse:
@@ -154,17 +166,40 @@ class HttpTransport(Transport):
             headers["Authorization"] = access.authorization
         return await session.request(
             request.method,
-            self.server + request.path,
-            params=request.query,
+            _url(self.server, request),
             data=body,
             headers=headers,
-            timeout=limits,
+            timeout=wait.limits,
             ssl=access.tls,
             proxy=access.proxy,
             proxy_headers=access.proxy_headers,
             server_hostname=access.server_name,
             allow_redirects=False,  # an API server does not redirect; a token must not follow one
         )
+
+
+def _url(server: str, request: Request) -> URL:
+    path = quote(request.path, PATH_CHARACTERS)
+    query = f"?{_query(request.query)}" if request.query else ""
+    return URL(f"{server}{path}{query}", encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _query(pairs: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(pairs, quote_via=quote)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long a request may be on its way, and what aiohttp itself limits."""
+
+    seconds: float
+    limits: aiohttp.ClientTimeout = CONNECTING
+
+    @classmethod
+    def for_lines(cls, silence: float) -> _Wait:
+        """Of a stream: for ever, but for its silence."""
+        return cls(float("inf"), aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence))
 
 
 def _session(connections: int) -> aiohttp.ClientSession:
@@ -189,16 +224,20 @@ class _HttpStream:
     async def body(self) -> bytes:
         """The beginning of an answer that is an error."""
         body = b""
-        with _told(self._server, self._silent):
+        try:
             while len(body) < MAX_ERROR_BYTES and (part := await self._answer.content.read(MAX_ERROR_BYTES)):
                 body += part
+        except TROUBLE as error:
+            raise _told(self._server, error, self._silent) from error
         return body[:MAX_ERROR_BYTES]
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Complete lines; raises where the last one is not."""
         while True:
-            with _told(self._server, self._silent):
+            try:
                 line = await self._answer.content.readline()
+            except TROUBLE as error:
+                raise _told(self._server, error, self._silent) from error
             if not line:
                 return
             if not line.endswith(b"\n"):
@@ -206,22 +245,18 @@ class _HttpStream:
             yield line[:-1]
 
 
-@contextmanager
-def _told(server: str, late: ApiError) -> Iterator[None]:
+def _told(server: str, error: Exception, late: ApiError) -> ApiError:
     """aiohttp's errors as ours: by whether anything was sent, and `late` where time ran out."""
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise NotTrusted(f"{server} is not trusted: {error.certificate_error}") from error
-    except aiohttp.ClientConnectorError as error:
-        raise NotSent(f"no connection to {server}: {error.os_error.strerror or error.os_error}") from error
-    except aiohttp.ConnectionTimeoutError as error:
-        raise NotSent(f"no connection to {server}: {error}") from error
-    except TimeoutError as error:
-        raise late from error
-    except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as error:
-        # RuntimeError: aiohttp's word for reading from a connection or a session that was closed meanwhile
-        raise Unavailable(f"connection to {server} lost: {error or type(error).__name__}") from error
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return NotTrusted(f"{server} is not trusted: {error.certificate_error}")
+        case aiohttp.ClientConnectorError():
+            return NotSent(f"no connection to {server}: {error.os_error.strerror or error.os_error}")
+        case aiohttp.ConnectionTimeoutError():
+            return NotSent(f"no connection to {server}: {error}")
+        case TimeoutError():
+            return late
+    return Unavailable(f"connection to {server} lost: {error or type(error).__name__}")
 
 
 def _lower(answer: aiohttp.ClientResponse) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Kubeconfig: where the API server is and what it is shown, as users and pods are told.
 
 In: a kubeconfig file, $KUBECONFIG, ~/.kube/config or the service account of the pod we run in. Out: an Access, or
-KubeconfigError with one line that names the file and says what to do. kubernetes_asyncio reads the files and runs
-credential plugins; it is imported on `load` only: it costs half a second and 70 MB. All of it blocks: call it from a
-thread.
+KubeconfigError with one line that names the file and says what to do. kubernetes_asyncio reads kubeconfigs and runs
+credential plugins; it is imported for that only: it costs half a second and 70 MB, which no pod has to pay. All of it
+blocks: call it from a thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where a kubelet puts it
 POD = "the pod's service account"
 BEARER = "BearerToken"  # kubernetes_asyncio's name for whatever goes into the Authorization header
 
@@ -57,7 +57,7 @@ class Access:
         return f"Access({self.origin!r}, {self.server!r})"  # the token is not for logs
 
 
-def load(kubeconfig: str | None, context: str | None) -> Access:
+def load(kubeconfig: str | None, context: str | None, service_account: Path = SERVICE_ACCOUNT) -> Access:
     """The API server of `kubeconfig`, $KUBECONFIG, ~/.kube/config or the pod's service account, in this order."""
     path = _path(kubeconfig)
     if path is None and "KUBERNETES_SERVICE_HOST" not in os.environ:
@@ -65,9 +65,8 @@ def load(kubeconfig: str | None, context: str | None) -> Access:
             "no cluster to talk to: there is no --kubeconfig, no $KUBECONFIG and no ~/.kube/config, and this is "
             "not a pod; name a kubeconfig, or run without a cluster (jobflow run)"
         )
-    importlib.import_module("kubernetes_asyncio.config")
     if path is None:
-        return _from_pod()
+        return _from_pod(service_account)
     with asyncio.Runner() as runner:  # a loop of its own: some of what the loader awaits blocks
         return runner.run(_from_file(path, context))
 
@@ -105,14 +104,29 @@ async def _from_file(path: str, context: str | None) -> Access:
         ) from error
 
 
-def _from_pod() -> Access:
-    config = importlib.import_module("kubernetes_asyncio.config")
-    configuration = importlib.import_module("kubernetes_asyncio.client").Configuration()
+def _from_pod(directory: Path) -> Access:
+    """What a kubelet tells each pod: two variables and three files."""
+    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
+    ca = directory / "ca.crt"
     try:
-        config.load_incluster_config(client_configuration=configuration, try_refresh_token=False)
-        namespace = IN_CLUSTER_NAMESPACE.read_text().strip()
-        return _access(POD, configuration, namespace or "default", False, None)
-    except (config.ConfigException, OSError) as error:
+        token = (directory / "token").read_text().strip()
+        if not host or not port or not token:
+            raise ValueError("KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT or the token is empty")
+        authorization = f"Bearer {token}"
+        return Access(
+            origin=POD,
+            server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+            namespace=(directory / "namespace").read_text().strip() or "default",
+            authorization=authorization,
+            tls=ssl.create_default_context(cafile=ca),
+            server_name=None,
+            proxy=None,
+            proxy_headers=None,
+            plugin=False,
+            expires=None,
+            digest=_digest(authorization, ca),
+        )
+    except (OSError, ValueError) as error:
         raise KubeconfigError(
             f"{POD} does not lead to the API server: {error}; set automountServiceAccountToken, or name a kubeconfig"
         ) from error
@@ -131,7 +145,7 @@ def _access(origin: str, configuration: Any, namespace: str, plugin: bool, expir
         proxy_headers=configuration.proxy_headers,
         plugin=plugin,
         expires=expires,
-        digest=_digest(authorization, configuration),
+        digest=_digest(authorization, configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file),
     )
 
 
@@ -147,8 +161,8 @@ def _tls(configuration: Any) -> ssl.SSLContext:
     return context
 
 
-def _digest(authorization: str, configuration: Any) -> str:
+def _digest(authorization: str, *files: str | Path | None) -> str:
     digest = hashlib.sha256(authorization.encode())
-    for file in (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file):
+    for file in files:
         digest.update(Path(file).read_bytes() if file else b"")
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import structlog
 
@@ -23,6 +24,7 @@ AGREEMENT_SECONDS = 5.0  # what NTP keeps is far better; a Date is rounded, and 
 HALF_A_SECOND = timedelta(seconds=0.5)  # a Date is cut to seconds: the middle of what it may mean
 
 log = structlog.get_logger(__name__)
+_moment = lru_cache(maxsize=1)(parsedate_to_datetime)  # many answers come within the second of one Date
 
 
 class ServerClock(Clock):
@@ -47,7 +49,7 @@ class ServerClock(Clock):
     def heard(self, date: str) -> None:
         """The Date header of an answer that has just come."""
         try:
-            there = parsedate_to_datetime(date)
+            there = _moment(date)
         except ValueError:
             return  # a proxy's, perhaps; the next answer has another
         if there.tzinfo is None:

@@ -1,7 +1,7 @@
 """Transport: the seam between what we say to an API server and how the bytes travel.
 
 In: a Request. Out: a Response, or a Stream of lines for a watch. Below it stands kubernetes_asyncio's HTTP pipe
-(`http.py`), the embedded API server in the same process (`jobflow.local.apiserver.inprocess`), or a fault plan.
+(`http.py`), the embedded API server in the same process (`jobflow.local.apiserver.wire.inprocess`), or a fault plan.
 A transport does not judge statuses: `client.py` turns them into the errors of `errors.py`.
 """
 

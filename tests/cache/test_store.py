@@ -7,7 +7,7 @@ import pytest
 from jobflow.cache.scoped import Scoped
 from jobflow.cache.store import Store
 
-NAMED = {"key": lambda obj: obj[0], "version": lambda obj: obj[1]}
+NAMED = {"key": lambda obj: obj[0]}
 
 
 @pytest.fixture

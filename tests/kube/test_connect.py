@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +11,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from jobflow.kube.http import KubeconfigError, connect
+from jobflow.kube.kubeconfig import load
 from jobflow.kube.transport import Request
+from jobflow.local.apiserver.wire.certificates import Certificate
 
 
 async def test_namespace_and_server_are_those_of_the_context(kubeconfig):
@@ -79,6 +82,44 @@ async def test_a_pod_without_a_service_account_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
     with pytest.raises(KubeconfigError, match="automountServiceAccountToken"):
         await connect(None)
+
+
+POD = """
+import sys
+from pathlib import Path
+from jobflow.kube.kubeconfig import load
+access = load(None, None, Path(sys.argv[1]))
+print(access.server, access.namespace, access.authorization, access.in_pod, access.tls.get_ca_certs() != [])
+print([name for name in sys.modules if name.startswith("kubernetes_asyncio")])
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "server"), [("10.0.0.1", "https://10.0.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
+)
+def test_a_pod_reads_its_service_account_and_imports_no_client_for_it(host, server, tmp_path):
+    (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "namespace").write_text("jobs")
+    (tmp_path / "ca.crt").write_bytes(Certificate.create().ca_pem)
+    environment = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": "443"}
+    run = subprocess.run([sys.executable, "-c", POD, tmp_path], env=environment, capture_output=True, check=True)
+    assert run.stdout.decode().splitlines() == [f"{server} jobs Bearer secret True True", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "changed"),
+    [("token", {}), ("namespace", {}), ("ca.crt", {}), ("", {"token": ""}), ("", {"ca.crt": "no PEM"})],
+)
+def test_a_service_account_that_is_not_whole_is_told(missing, changed, tmp_path, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    files = {"token": "t", "namespace": "jobs", "ca.crt": Certificate.create().ca_pem.decode()} | changed
+    for name in files.keys() - {missing}:
+        (tmp_path / name).write_text(files[name])
+    with pytest.raises(KubeconfigError, match=r"service account does not lead.*automountServiceAccountToken"):
+        load(None, None, tmp_path)
 
 
 PLUGIN = """

@@ -16,7 +16,7 @@ from jobflow.kube.credentials import FILES_RETRY_SECONDS, FILES_SECONDS, Credent
 from jobflow.kube.http import NotTrusted, connect
 from jobflow.kube.kubeconfig import Access, KubeconfigError, load
 from jobflow.kube.transport import Request
-from jobflow.local.apiserver.certificates import Certificate
+from jobflow.local.apiserver.wire.certificates import Certificate
 from jobflow.testing.clock import VirtualClock
 
 PING = Request("GET", "/version")

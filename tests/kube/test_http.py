@@ -80,11 +80,19 @@ async def test_a_request_travels_as_it_is(server, transport):
     body = b'{"spec" : 1}'
     request = Request("PATCH", "/apis/g/v1/jobs/a", (("force", "true"), ("labelSelector", "a in (b,c)")), body, "x/y")
     answer = await transport.request(request, 5)
-    assert (answer.status, answer.body, answer.headers["x-some"]) == (201, b'{"kind":"Job"}', "Value")
+    assert (answer.status, answer.body, dict(answer.headers)["x-some"]) == (201, b'{"kind":"Job"}', "Value")
     (seen,) = server.requests
     assert (seen.method, seen.path) == ("PATCH", "/apis/g/v1/jobs/a")
     assert dict(seen.query) == {"force": "true", "labelSelector": "a in (b,c)"}
     assert (seen.headers["Content-Type"], server.bodies[0]) == ("x/y", body)
+
+
+async def test_paths_and_queries_cannot_leave_their_place(server, transport):
+    server.handler = answering()
+    await transport.request(Request("GET", "/a b/ä?x#y\rX-Evil: 1", (("s", "a in (b)"), ("t", "1&u=2\r\n%"))), 5)
+    (seen,) = server.requests
+    assert seen.raw_path == "/a%20b/%C3%A4%3Fx%23y%0DX-Evil:%201?s=a%20in%20%28b%29&t=1%26u%3D2%0D%0A%25"
+    assert "X-Evil" not in seen.headers
 
 
 async def test_the_bearer_token_is_sent_with_requests_and_streams(server, transport):
