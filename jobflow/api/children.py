@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -22,7 +23,7 @@ class ChildPhase(StrEnum):
     FAILED = "Failed"
     UNKNOWN = "Unknown"
 
-    @property
+    @cached_property
     def terminal(self) -> bool:
         """The child has ended."""
         return self in (ChildPhase.SUCCEEDED, ChildPhase.FAILED)
@@ -57,7 +58,7 @@ class ChildView(Struct, frozen=True, gc=False, kw_only=True):
     flow: str  # name of the controller owner; "" where there is none
     flow_uid: str  # its UID
     node: Node | None
-    template: str  # "<namespace>.<name>", whole
+    template: str  # "<namespace>.<name>", whole; ".<name>" of a ClusterJobTemplate
     phase: ChildPhase
     state: str  # the workload's own word for its phase
     listed: StatusList

@@ -18,7 +18,7 @@ from jobflow.api.policies import EVENT_ALIASES
 from jobflow.api.resources import Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
 from jobflow.api.structural import of_model, of_struct, partial
-from jobflow.api.volcano import JobSpec
+from jobflow.api.volcano import JobSpec, JobTemplateSpec
 from jobflow.api.volcano_objects import (
     CommandFields,
     JobStatus,
@@ -36,6 +36,10 @@ WIDE = 1  # priority of a column that only `kubectl get -o wide` shows
 FROZEN_FLOWS = {
     "rule": "self == oldSelf",
     "message": "the steps of a flow are frozen from its creation; delete the JobFlow and create it again",
+}
+FROZEN_PARAMETERS = {
+    "rule": "self == oldSelf",
+    "message": "the parameters of a flow are frozen from its creation; delete the JobFlow and create it again",
 }
 
 
@@ -108,6 +112,7 @@ def job_flow_crd() -> Schema:
     spec = of_model(JobFlowSpec)
     flows = spec["properties"]["flows"]
     flows["x-kubernetes-validations"] = [FROZEN_FLOWS]
+    spec["properties"]["parameters"]["x-kubernetes-validations"] = [FROZEN_PARAMETERS]
     patch = flows["items"]["properties"]["patch"]["properties"]
     patch["jobSpec"] = {"description": patch["jobSpec"]["description"], **partial(of_model(JobSpec))}
     described = "A JobFlow runs a directed acyclic graph of Volcano Jobs, one for each step."
@@ -118,8 +123,21 @@ def job_flow_crd() -> Schema:
 def job_template_crd() -> Schema:
     """The CRD of JobTemplate."""
     described = "A JobTemplate holds the spec of a Volcano Job, which steps of JobFlows run by its name."
-    schema = _object(described, spec=of_model(JobSpec), status=of_struct(JobTemplateStatus))
+    schema = _object(described, spec=of_model(JobTemplateSpec), status=of_struct(JobTemplateStatus))
     return _crd(resources.JOB_TEMPLATE, ("jt",), schema, JOB_TEMPLATE_COLUMNS, annotations=KEPT_BY_HELM)
+
+
+def cluster_job_template_crd() -> Schema:
+    """The CRD of ClusterJobTemplate: a JobTemplate's spec; of its Jobs only their number, since many may read it."""
+    described = (
+        "A ClusterJobTemplate holds the spec of a Volcano Job, which steps of JobFlows in all namespaces run: "
+        "templateRef {name, kind: ClusterJobTemplate}."
+    )
+    status = of_struct(JobTemplateStatus)
+    del status["properties"]["jobDependsOnList"]
+    namespaced: Schema = job_template_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    schema = _object(described, spec=namespaced["spec"], status=status)
+    return _crd(resources.CLUSTER_JOB_TEMPLATE, ("cjt",), schema, JOB_TEMPLATE_COLUMNS, annotations=KEPT_BY_HELM)
 
 
 def volcano_job_crd() -> Schema:
@@ -169,7 +187,7 @@ def command_crd() -> Schema:
 
 
 def product_crds() -> list[Schema]:
-    """The CRDs that jobflow brings to a cluster."""
+    """The CRDs that jobflow brings to every cluster; ClusterJobTemplate's comes where it is switched on."""
     return [job_flow_crd(), job_template_crd()]
 
 

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobflow.api.outputs import MAX_OUTPUTS, StepOutput
+from jobflow.api.parameters import Argument, Parameter
 from jobflow.api.probe_spec import ProbeSpec, probes_of
 from jobflow.api.probes import Probes, WaitFor
 
@@ -51,13 +53,31 @@ class DependsOn(SpecModel):
     ] = None
 
 
+class TemplateKind(StrEnum):
+    """The kinds of templates."""
+
+    JOB_TEMPLATE = "JobTemplate"
+    CLUSTER_JOB_TEMPLATE = "ClusterJobTemplate"
+
+
 class TemplateRef(SpecModel):
-    """The JobTemplate that a step runs, where it is not the one of the step's own name."""
+    """The template that a step runs, where it is not the JobTemplate of the step's own name."""
 
     name: Annotated[
         str,
-        Field(min_length=1, max_length=253, description="Name of a JobTemplate in the flow's namespace."),
+        Field(
+            min_length=1,
+            max_length=253,
+            description="Name of a JobTemplate in the flow's namespace, or of a ClusterJobTemplate.",
+        ),
     ]
+    kind: Annotated[
+        TemplateKind | None,
+        Field(
+            description="JobTemplate, or ClusterJobTemplate: one for all namespaces, where the controller runs with "
+            "--enable-cluster-templates. Default JobTemplate."
+        ),
+    ] = None
 
 
 class PatchMetadata(SpecModel):
@@ -68,6 +88,7 @@ class PatchMetadata(SpecModel):
 
 
 PARTIAL_JOB_SPEC = {"x-kubernetes-preserve-unknown-fields": True}
+INJECTED = {"maxRetry": 3, "queue": "default"}  # what Volcano's own CRD writes into every patch.jobSpec, always both
 
 
 class Patch(SpecModel):
@@ -95,6 +116,27 @@ class Patch(SpecModel):
         """The field that is used, and what it says."""
         return ("jobSpec", self.job_spec) if self.job_spec is not None else ("spec", self.spec or {})
 
+    @property
+    def injected(self) -> tuple[str, ...]:
+        """Fields of jobSpec that count as unset: their values are those that an API server with Volcano's CRD puts in.
+
+        It puts in both. So where one of them is missing the other was written by somebody, and counts. The object alone
+        decides, and not the CRD that is installed now: what one CRD has put in is stored, and outlives it.
+        """
+        written = self.job_spec or {}
+        if not INJECTED.keys() <= written.keys():
+            return ()
+        return tuple(name for name, value in INJECTED.items() if written[name] == value)
+
+    @property
+    def meant(self) -> Patch:
+        """The patch without them."""
+        gone = self.injected
+        if not gone or self.job_spec is None:
+            return self
+        kept = {name: value for name, value in self.job_spec.items() if name not in gone}
+        return self.model_copy(update={"job_spec": kept})
+
 
 class FlowStep(SpecModel):
     """One step of a flow: the JobTemplate it runs, what is different in it, and what it waits for."""
@@ -114,19 +156,40 @@ class FlowStep(SpecModel):
 
     template_ref: Annotated[
         TemplateRef | None,
-        Field(alias="templateRef", description="The JobTemplate to run, where it is not that of the step's name."),
+        Field(alias="templateRef", description="The template to run, where it is not the JobTemplate of its name."),
     ] = None
     patch: Annotated[Patch | None, Field(description="What is different in this step's Job from its template.")] = None
+    arguments: Annotated[
+        list[Argument] | None,
+        Field(
+            description="What this step gives for the parameters of its template.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = None
+    outputs: Annotated[
+        list[StepOutput] | None,
+        Field(
+            max_length=MAX_OUTPUTS,
+            description="What this step's Job leaves for later steps, read when it has ended.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = None
 
     @property
     def template(self) -> str:
-        """The JobTemplate it runs."""
+        """The name of the template it runs."""
         return self.template_ref.name if self.template_ref else self.name
+
+    @property
+    def cluster_template(self) -> bool:
+        """The template it runs is a ClusterJobTemplate."""
+        return self.template_ref is not None and self.template_ref.kind is TemplateKind.CLUSTER_JOB_TEMPLATE
 
     @property
     def extended(self) -> bool:
         """It uses more than Volcano's own controller knows, so that its pods may be told where they are."""
-        return bool(self.template_ref or self.patch or (self.depends_on and self.depends_on.wait_for))
+        uses_more = self.template_ref or self.patch or self.arguments or self.outputs
+        return bool(uses_more or (self.depends_on and self.depends_on.wait_for))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -163,5 +226,12 @@ class JobFlowSpec(SpecModel):
             alias="jobRetainPolicy",
             description="retain keeps the child Jobs after the flow succeeded; delete deletes them. Jobs of a failed "
             "flow are kept either way. Default retain.",
+        ),
+    ] = None
+    parameters: Annotated[
+        list[Parameter] | None,
+        Field(
+            description="Values that the arguments and patches of the steps refer to as $(params.<name>).",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None

@@ -1,11 +1,12 @@
 """Merge: a partial Job spec laid over a whole one, as Kubernetes merges a strategic patch.
 
-In: a base and a patch, as trees. Out: a new tree; neither is touched. Maps merge key by key; a null takes a key away;
-a list is replaced, unless `MERGE_KEYS` names the fields by which its items are told apart: then items that are in
-both merge, and new ones go to the end. `$patch: delete` takes an item (or empties a map), `$patch: replace` puts the
-patch's in place of all there was. What is written counts, and nothing else: 0 and false are values, what is left out
-changes nothing. Sources: the tables of Volcano's JobFlow design for Job, pod and container; Kubernetes' strategic
-merge for the rest.
+In: a base and a patch, as trees of dict and list. Out: a new tree. Neither is touched, and nothing in it is the
+patch's; what the patch does not reach is the base's own: who changes the result in place gives a base that is nobody
+else's. Maps merge key by key; a null takes a key away; a list is replaced, unless `MERGE_KEYS` names the fields by
+which its items are told apart: then items that are in both merge, and new ones go to the end. `$patch: delete` takes an
+item (or empties a map), `$patch: replace` puts the patch's in place of all there was. What is written counts, and
+nothing else: 0 and false are values, what is left out changes nothing. Sources: the tables of Volcano's JobFlow design
+for Job, pod and container; Kubernetes' strategic merge for the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from jobflow.api.placeholders import Unknown
 
 Tree = dict[str, Any]
 
@@ -71,7 +74,7 @@ def _maps(base: Mapping[str, Any], patch: Mapping[str, Any], place: str, path: s
     merged: Tree = {}
     match patch.get(DIRECTIVE, MERGE):
         case "merge":
-            merged = _copied(base)
+            merged = dict(base)
         case "replace":
             pass
         case "delete":
@@ -90,9 +93,11 @@ def _maps(base: Mapping[str, Any], patch: Mapping[str, Any], place: str, path: s
 
 
 def _values(base: Any, patch: Any, place: str, path: str) -> Any:
+    if isinstance(base, Unknown) or isinstance(patch, Unknown):
+        return patch  # whether they fit shows when the value is known
     if base is not None and _kind(base) != _kind(patch) and not (_is_quantity(base) and _is_quantity(patch)):
         raise MergeProblem(path, f"must be {_kind(base)}, as in the template, and is {_kind(patch)}")
-    if isinstance(patch, Mapping):
+    if isinstance(patch, dict):
         return _maps(base or {}, patch, place, path)
     if isinstance(patch, list):
         keys = MERGE_KEYS.get(place)
@@ -102,39 +107,46 @@ def _values(base: Any, patch: Any, place: str, path: str) -> Any:
 
 def _lists(base: Sequence[Any], patch: Sequence[Any], keys: tuple[str, ...], place: str, path: str) -> list[Any]:
     """Items that both have merge in their place; those that only the patch has go to the end."""
-    if any(isinstance(item, Mapping) and item.get(DIRECTIVE) == REPLACE and len(item) == 1 for item in patch):
+    if any(isinstance(item, dict) and item.get(DIRECTIVE) == REPLACE and len(item) == 1 for item in patch):
         base, patch = [], [item for item in patch if item != {DIRECTIVE: REPLACE}]
-    merged = [_copied(item) for item in base]
-    identities = [_identity(item, keys) or _unnamed(place, index) for index, item in enumerate(merged)]
+    merged = list(base)
+    places: dict[tuple[Any, ...], int] = {}
+    for index, item in enumerate(merged):
+        if known := _identity(item, keys) or _unnamed(place, index):
+            places.setdefault(known, index)
     said: set[tuple[Any, ...]] = set()
     for index, item in enumerate(patch):
         here = f"{path}[{index}]"
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             raise MergeProblem(here, f"must be a mapping, and is {_kind(item)}")
-        identity = _identity(item, keys) or (identities[0] if place in ONLY_ONE and len(base) == 1 else None)
+        identity = _identity(item, keys) or (next(iter(places)) if place in ONLY_ONE and len(base) == 1 else None)
         if identity is None:
             raise MergeProblem(here, f"{' and '.join(keys)} must say which item is meant")
         if identity in said:
             raise MergeProblem(here, f"{_named(identity, keys)} is there twice")
         said.add(identity)
-        found = identities.index(identity) if identity in identities else None
+        found = places.get(identity)
         if item.get(DIRECTIVE) == DELETE:
             if found is not None:
                 merged[found] = None
         elif found is None:
             merged.append(_maps({}, item, place, here))
-            identities.append(identity)
         else:
             merged[found] = _maps(merged[found] or {}, item, place, here)
     return [item for item in merged if item is not None]
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> tuple[Any, ...] | None:
-    """What tells the item apart; None where it does not say it."""
-    if not isinstance(item, Mapping):
+    """What tells the item apart; None where it does not say it, or says it with a list or a mapping."""
+    if not isinstance(item, dict):
         return None
+    if len(keys) == 1:  # the most of all lists, and asked of every item that the template has
+        value = item.get(keys[0])
+        return None if value is None or isinstance(value, dict | list) else (value,)
     values = tuple(item.get(key, OPTIONAL.get(key)) for key in keys)
-    return None if None in values or not any(key in item for key in keys) else values
+    if not any(key in item for key in keys) or any(value is None or isinstance(value, dict | list) for value in values):
+        return None
+    return values
 
 
 def _unnamed(place: str, index: int) -> tuple[Any, ...] | None:
@@ -151,22 +163,16 @@ def _named(identity: tuple[Any, ...], keys: tuple[str, ...]) -> str:
     return " and ".join(f"{key} {value}" for key, value in zip(keys, identity, strict=True))
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(below) for key, below in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
-
-
 def _plain(value: Any) -> Any:
     """A value that is set as a whole: no null and no directive stays in it."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _plain(below) for key, below in value.items() if below is not None and key != DIRECTIVE}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _kind(value: Any) -> str:
     match value:
-        case Mapping():
+        case dict():
             return "a mapping"
         case list():
             return "a list"

@@ -12,6 +12,7 @@ import re
 
 CREATED_BY_JOB_FLOW = "volcano.sh/createdByJobFlow"
 CREATED_BY_JOB_TEMPLATE = "volcano.sh/createdByJobTemplate"
+CLUSTER_TEMPLATE = "jobflow.volcano.sh/cluster-template"  # in place of the latter, which means `<namespace>.<name>`
 FLOW_NAME = "jobflow.volcano.sh/name"
 STEP_NAME = "jobflow.volcano.sh/flow"
 ITEM = "jobflow.volcano.sh/item"

@@ -1,4 +1,4 @@
-"""FlowView and TemplateView: a JobFlow and a JobTemplate as the cache keeps them.
+"""FlowView and TemplateView: a JobFlow and a template as the cache keeps them.
 
 In: the objects as they travel (Structs here). Out: frozen views. A spec stays bytes until somebody needs it: it is
 parsed once per (uid, generation), while each write of a status brings the object anew.
@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from jobflow.api import claims
 from jobflow.api.metadata import ObjectMeta
 from jobflow.api.names import FIELD_MANAGER
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, Key, Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
 from jobflow.api.upstream import added
 
@@ -77,7 +77,7 @@ class FlowView(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class TemplateObject(Struct, frozen=True, gc=False):
-    """A JobTemplate on the wire."""
+    """A JobTemplate or ClusterJobTemplate on the wire."""
 
     metadata: ManagedMeta
     spec: Raw = EMPTY
@@ -85,7 +85,10 @@ class TemplateObject(Struct, frozen=True, gc=False):
 
 
 class TemplateView(Struct, frozen=True, gc=False, kw_only=True):
-    """A JobTemplate as the cache keeps it. `lost` are fields that were written into the spec and are gone from it."""
+    """A JobTemplate, or a ClusterJobTemplate, which has no namespace, as the cache keeps it.
+
+    `lost` are fields that were written into the spec and are gone from it.
+    """
 
     namespace: str
     name: str
@@ -95,6 +98,19 @@ class TemplateView(Struct, frozen=True, gc=False, kw_only=True):
     spec: bytes
     status: JobTemplateStatus
     lost: tuple[str, ...] = ()
+
+    @property
+    def resource(self) -> Resource:
+        """Which of the two kinds it is."""
+        return JOB_TEMPLATE if self.namespace else CLUSTER_JOB_TEMPLATE
+
+    @property
+    def key(self) -> Key:
+        """By which it is known on the queue."""
+        return Key(self.resource.kind, self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.resource.kind} {self.name}"
 
 
 def flow_view(flow: FlowObject) -> FlowView:
@@ -131,7 +147,7 @@ def _latest(entries: Sequence[ManagedFields]) -> StatusWrite | None:
 
 
 def template_view(template: TemplateObject) -> TemplateView:
-    """What the cache keeps of a JobTemplate."""
+    """What the cache keeps of a JobTemplate or a ClusterJobTemplate."""
     meta = template.metadata
     return TemplateView(
         namespace=meta.namespace,
@@ -141,7 +157,7 @@ def template_view(template: TemplateObject) -> TemplateView:
         generation=meta.generation,
         spec=bytes(template.spec),
         status=template.status,
-        lost=_lost(meta, template.spec, JOB_TEMPLATE),
+        lost=_lost(meta, template.spec, JOB_TEMPLATE if meta.namespace else CLUSTER_JOB_TEMPLATE),
     )
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.outputs import OutputsFound, OutputsOf
+
 
 class PodPhase(StrEnum):
     """The phases of a pod, by which Volcano counts the pods of a task."""
@@ -161,7 +164,7 @@ class PodList:
     period: int
 
 
-Question = Probe | PodList
+Question = Probe | PodList | OutputsOf | ConfigKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class PodsFound:
     problem: str = ""
 
 
-Answer = Verdict | PodsFound
+Answer = Verdict | PodsFound | OutputsFound | ConfigFound
 
 
 def _bracketed(host: str) -> str:

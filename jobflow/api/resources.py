@@ -51,6 +51,9 @@ class Key(NamedTuple):
 
 JOB_FLOW = Resource("flow.volcano.sh", "v1alpha1", "jobflows", "JobFlow")
 JOB_TEMPLATE = Resource("flow.volcano.sh", "v1alpha1", "jobtemplates", "JobTemplate")
+CLUSTER_JOB_TEMPLATE = Resource(
+    "ext.flow.volcano.sh", "v1alpha1", "clusterjobtemplates", "ClusterJobTemplate", namespaced=False
+)
 VOLCANO_JOB = Resource("batch.volcano.sh", "v1alpha1", "jobs", "Job")
 CRON_JOB = Resource("batch.volcano.sh", "v1alpha1", "cronjobs", "CronJob")
 POD_GROUP = Resource("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup")

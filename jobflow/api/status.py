@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from functools import cached_property
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
@@ -44,12 +45,12 @@ class StepPhase(StrEnum):
     FAILED = "Failed"
     UNREACHABLE = "Unreachable"
 
-    @property
+    @cached_property
     def settled(self) -> bool:
         """Nothing will change it any more."""
         return self in SETTLED_PHASES
 
-    @property
+    @cached_property
     def live(self) -> bool:
         """A child of it exists and has not ended."""
         return self in (StepPhase.PENDING, StepPhase.RUNNING)
@@ -77,6 +78,8 @@ class Reason(StrEnum):
     STEP_FAILED = "StepFailed"
     INVALID_SPEC = "InvalidSpec"
     PATCH_INVALID = "PatchInvalid"
+    PARAMETER_NOT_FOUND = "ParameterNotFound"
+    PARAMETER_INVALID = "ParameterInvalid"
     CREATING = "Creating"
     PROBE = "WaitingForProbe"  # no answer yet
     PROBE_FAILING = "ProbeFailing"  # the last answer was not good
@@ -85,6 +88,10 @@ class Reason(StrEnum):
     PROBE_NOT_MET = "ProbeNotMet"
     PROBE_TASK_UNKNOWN = "ProbeTaskUnknown"
     COUNTS_LOST = "CountsLost"
+    COLLECTING_OUTPUTS = "CollectingOutputs"  # its Job has ended, and what it left is being read
+    OUTPUT_TOO_LARGE = "OutputTooLarge"
+    OUTPUT_MISSING = "OutputMissing"
+    OUTPUT_NOT_JSON = "OutputNotJSON"
     CRD_OUTDATED = "CRDOutdated"
     FOREIGN_CONTROLLER = "ForeignController"
 
@@ -139,6 +146,21 @@ class FlowState(Struct, frozen=True, gc=False, omit_defaults=True):
     message: Annotated[str, Meta(description="The reason as a sentence.")] = ""
 
 
+class OutputStatus(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One output of a step, as its Job left it."""
+
+    name: Annotated[str, Meta(description="Name of the output.")]
+    value: Annotated[
+        Any,
+        Meta(
+            description="What the Job left, else the default; any JSON, and absent where there is neither.",
+            extra_json_schema={"x-kubernetes-preserve-unknown-fields": True},
+        ),
+    ] = None
+    text: Annotated[str, Meta(description="How a number was written, where that was otherwise: 1.10 for 1.1.")] = ""
+    message: Annotated[str, Meta(description="Why the Job left none.")] = ""
+
+
 class FlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     """One step: where it stands, why, and which child carries it."""
 
@@ -155,6 +177,9 @@ class FlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     startTime: Annotated[datetime | None, Meta(description="When the child was created.")] = None
     completionTime: Annotated[datetime | None, Meta(description="When the child ended.")] = None
     podFailureRatio: Annotated[str, Meta(description="Failed pods of the attempt / its pods, such as 1/4.")] = ""
+    outputs: Annotated[
+        tuple[OutputStatus, ...], Meta(description="What its Job left for later steps, in the order of spec.outputs.")
+    ] = ()
 
 
 class JobFlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):

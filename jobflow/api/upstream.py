@@ -12,7 +12,7 @@ from functools import cache
 
 from jobflow.api import crd
 from jobflow.api.fields import ANYTHING, ITEM, VALUE, Path, Shape, object_shape, paths
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, Resource
 
 
 def _fields(words: str, **nested: Shape) -> Shape:
@@ -66,14 +66,22 @@ _JOB_TEMPLATE: Shape = {
     "status": {"jobDependsOnList": {ITEM: {}}},
 }
 
-UPSTREAM: Mapping[Resource, Shape] = {JOB_FLOW: _JOB_FLOW, JOB_TEMPLATE: _JOB_TEMPLATE}
+UPSTREAM: Mapping[Resource, Shape] = {
+    JOB_FLOW: _JOB_FLOW,
+    JOB_TEMPLATE: _JOB_TEMPLATE,
+    CLUSTER_JOB_TEMPLATE: _JOB_TEMPLATE,  # ours alone; an old CRD of it may lack what is an addition to JobTemplate's
+}
 
 
 @cache
 def ours(resource: Resource) -> Shape:
     """The fields of our CRD."""
-    build = {JOB_FLOW: crd.job_flow_crd, JOB_TEMPLATE: crd.job_template_crd}[resource]
-    return object_shape(build()["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    build = {
+        JOB_FLOW: crd.job_flow_crd,
+        JOB_TEMPLATE: crd.job_template_crd,
+        CLUSTER_JOB_TEMPLATE: crd.cluster_job_template_crd,
+    }
+    return object_shape(build[resource]()["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
 
 
 def beyond(shape: Shape, upstream: Shape) -> frozenset[Path]:

@@ -22,6 +22,8 @@ from jobflow.api.names import (
     pod_suffix_length,
 )
 from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.validate_outputs import output_problems
+from jobflow.api.validate_parameters import flow_parameter_problems
 from jobflow.api.validate_patch import patch_problems
 from jobflow.api.validate_probe import probe_problems
 from jobflow.api.validate_template import SERVICE_PLUGINS, task_name, template_problems, whole
@@ -61,7 +63,8 @@ def flow_problems(spec: JobFlowSpec, name: str = "") -> list[Problem]:
         if step.depends_on and step.depends_on.probe:
             path = f"spec.flows[{index}].dependsOn"
             problems += probe_problems(step.depends_on.probe, step.depends_on.wait_for, len(step.targets), path)
-    return problems + _cycle_problems(spec.flows, positions)
+    problems += flow_parameter_problems(spec)
+    return problems + output_problems(spec.flows) + _cycle_problems(spec.flows, positions)
 
 
 def name_problems(

@@ -12,6 +12,7 @@ import msgspec
 
 from jobflow.api.jobflow import FlowStep, Patch
 from jobflow.api.names import DNS_SUBDOMAIN, MAX_LABEL_CHARACTERS
+from jobflow.api.placeholders import mentions
 from jobflow.api.problems import Problem
 
 MAX_PATCH_BYTES = 256 * 1024  # a flow and its status share one object of about a megabyte
@@ -22,7 +23,7 @@ def patch_problems(step: FlowStep, path: str) -> list[Problem]:
     """What is wrong with the patch and the templateRef of one step."""
     problems = []
     if step.template_ref and not DNS_SUBDOMAIN.fullmatch(step.template_ref.name):
-        said = f'"{step.template_ref.name}" cannot be the name of a JobTemplate'
+        said = f'"{step.template_ref.name}" cannot be the name of a template'
         problems.append(Problem(f"{path}.templateRef.name", said))
     return problems + (list(_patch(step.patch, f"{path}.patch")) if step.patch else [])
 
@@ -40,7 +41,7 @@ def _patch(patch: Patch, path: str) -> Iterator[Problem]:
         yield from _keys(patch.metadata.labels or (), f"{path}.metadata.labels")
         yield from _keys(patch.metadata.annotations or (), f"{path}.metadata.annotations")
         for key, value in (patch.metadata.labels or {}).items():
-            if len(value) > MAX_LABEL_CHARACTERS:
+            if len(value) > MAX_LABEL_CHARACTERS and next(mentions(value), None) is None:
                 said = f"the label's value has {len(value)} characters; Kubernetes allows {MAX_LABEL_CHARACTERS}"
                 yield Problem(f"{path}.metadata.labels[{key}]", said)
 

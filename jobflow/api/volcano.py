@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from jobflow.api.jobflow import SpecModel
+from jobflow.api.parameters import TemplateParameter
 from jobflow.api.pod_template import POD_TEMPLATE, VOLUME_CLAIM
 
 DNS_LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -262,4 +263,17 @@ class JobSpec(VolcanoModel):
     volumes: Annotated[list[Volume] | None, Field(description="Volumes that every container of the Job mounts.")] = None
     network_topology: Annotated[
         NetworkTopology | None, Field(description="How near to each other in the network the pods must be.")
+    ] = None
+
+
+class JobTemplateSpec(JobSpec):
+    """The spec of a JobTemplate: a Volcano Job's, and the parameters that are left open in it."""
+
+    parameters: Annotated[
+        list[TemplateParameter] | None,
+        Field(
+            description="Values that are left open: $(params.<name>) in the texts of the spec stands for them. Without "
+            "this list the spec is taken as it is.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
     ] = None

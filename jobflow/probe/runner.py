@@ -15,6 +15,8 @@ from typing import Protocol
 
 import structlog
 
+from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.outputs import OutputsFound, OutputsOf
 from jobflow.api.probes import Answer, OfHost, PodAddress, PodList, PodsFound, Probe, Question, Verdict
 from jobflow.api.resources import Key
 from jobflow.clock import Clock
@@ -27,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_TRY_SECONDS = 0.5  # questions that come up together are not asked in the same moment
 PERIOD_JITTER = 0.1
+READ_AGAIN_SECONDS = 1.0  # twice as long after each reading that was refused or got no answer
+READ_AGAIN_MAX_SECONDS = 60.0  # a right that is given is noticed within a minute
 
 
 class Dials(Protocol):
@@ -40,10 +44,16 @@ class Dials(Protocol):
 
 
 class ListsPods(Protocol):
-    """The pods of a Job, asked of the API server."""
+    """What there is of a Job, asked of the API server."""
 
     async def pods(self, question: PodList) -> PodsFound:
         """List once; does not raise."""
+
+    async def outputs(self, question: OutputsOf) -> OutputsFound:
+        """Read once; does not raise."""
+
+    async def keys(self, question: ConfigKeys, before: ConfigFound) -> ConfigFound:
+        """Read once; does not raise."""
 
 
 @dataclass
@@ -79,6 +89,11 @@ class Runner:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    @property
+    def probes(self) -> int:
+        """Live questions of probes: what is asked of a Job that has ended, or of a ConfigMap, is none."""
+        return sum(isinstance(question, Probe | PodList) for question in self._live)
 
     def ask(self, key: Key, questions: frozenset[Question]) -> None:
         """From now on `key` wants to know exactly these."""
@@ -140,6 +155,10 @@ class Runner:
                     await self._probe(question)
                 case PodList():
                     await self._list(question)
+                case OutputsOf():
+                    await self._read(question)
+                case ConfigKeys():
+                    await self._read_keys(question)
         except Exception:  # a bug of ours: the flow waits, and says so, but nobody else does
             log.exception("a probe ended", question=str(question))
 
@@ -162,6 +181,32 @@ class Runner:
                 found = await self.world.pods.pods(question)
             self._tell(question, found)
             await self._clock.sleep(question.period * (1.0 + self._random.uniform(0.0, PERIOD_JITTER)))
+
+    async def _read(self, question: OutputsOf) -> None:
+        """Until it has been read: a Job that has ended leaves nothing more. The client paces its own requests."""
+        seconds = READ_AGAIN_SECONDS
+        while True:
+            found = await self.world.pods.outputs(question)
+            self._tell(question, found)
+            if not found.problem:
+                return
+            log.warning("outputs not read", job=f"{question.namespace}/{question.job}", problem=found.problem)
+            await self._clock.sleep(seconds * (1.0 + self._random.uniform(0.0, PERIOD_JITTER)))
+            seconds = min(seconds * 2.0, READ_AGAIN_MAX_SECONDS)
+
+    async def _read_keys(self, question: ConfigKeys) -> None:
+        """Until all that is waited for is there; what has been read is never read again."""
+        seconds = READ_AGAIN_SECONDS
+        found = ConfigFound()
+        while True:
+            found = await self.world.pods.keys(question, found)
+            self._tell(question, found)
+            if not found.problem:
+                return
+            name = f"{question.namespace}/{question.config_map}"
+            log.warning("parameters not read", config_map=name, problem=found.problem)
+            await self._clock.sleep(seconds * (1.0 + self._random.uniform(0.0, PERIOD_JITTER)))
+            seconds = min(seconds * 2.0, READ_AGAIN_MAX_SECONDS)
 
     def _tell(self, question: Question, answer: Answer) -> None:
         live = self._live.get(question)

@@ -1,6 +1,6 @@
 """`reconcile_flow`: from a snapshot of one flow to a plan. The policies' order is this file; each has its own.
 
-    observe -> gate -> evidence -> start -> outcome -> status -> deletions -> urgency, events
+    observe -> outputs -> gate -> evidence -> start -> outcome -> status -> deletions -> urgency, events
 
 Then pause, which has the last word.
 
@@ -10,19 +10,21 @@ In: a Snapshot. Out: a Plan. Pure: no clock, no I/O, no logging; the same snapsh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from jobflow.api.probes import Question
 from jobflow.api.resources import Key
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
+from jobflow.reconcile.arguments import kept_questions
 from jobflow.reconcile.events import events
 from jobflow.reconcile.evidence import evidence
 from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open, gate
 from jobflow.reconcile.graph import Graph, Step, graph_of
 from jobflow.reconcile.observe import Standing, observe
+from jobflow.reconcile.outputs import collect, uncommitted
 from jobflow.reconcile.pause import pause
 from jobflow.reconcile.phase import FINAL_PHASES, flow_state, outcome
 from jobflow.reconcile.plan import CreateChild, Plan
@@ -60,6 +62,7 @@ def _in_progress(snapshot: Snapshot) -> Plan:
     problem = spec_problem(flow)
     graph = _committed_graph(flow.committed) if problem else flow.compiled.graph
     advance = Advance(observe(snapshot, graph.steps))
+    advance.questions |= collect(snapshot, graph, advance.standings) | kept_questions(snapshot)
     if not problem and not flow.deleting:
         _advance(snapshot, graph, advance)
     decided = flow.committed.outcome or (Outcome.FAILED if problem else outcome(advance.standings.values()))
@@ -81,7 +84,7 @@ def spec_problem(flow: Flow) -> str:
     if flow.compiled.problems:
         return "; ".join(f"{problem.path}: {problem.message}" for problem in flow.compiled.problems)
     if flow.committed.specHash and flow.committed.specHash != flow.compiled.spec_hash:
-        return "spec.flows: steps and edges are frozen from the flow's creation; create another JobFlow instead"
+        return "spec: steps, edges and parameters are frozen from the flow's creation; create another JobFlow instead"
     return ""
 
 
@@ -116,6 +119,8 @@ def _gate(snapshot: Snapshot, step: Step, advance: Advance) -> Gate:
     by_targets = gate(step, advance.standings)
     if not isinstance(by_targets, Open):
         return by_targets
+    if unread := uncommitted(snapshot.flow, step):
+        return Closed(Reason.DEPENDENCY, f"waits for the outputs of {', '.join(unread)}")
     found = evidence(snapshot, step, advance.standings)
     advance.awaits |= found.awaits
     advance.questions |= found.questions
@@ -127,8 +132,9 @@ def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing
         case Ready(create):
             advance.creates.append(create)
             return replace(standing, reason=Reason.CREATING, message=f"Job {create.name} is being created")
-        case Held(reason, message, retry_at, awaits):
+        case Held(reason, message, retry_at, awaits, asks):
             advance.retries += [retry_at] if retry_at else []
+            advance.questions |= {asks} if asks else set()
             advance.awaits |= {awaits} if awaits else set()
             return replace(standing, reason=reason, message=message)
         case Impossible(reason, message):
@@ -177,7 +183,7 @@ def _after_the_end(snapshot: Snapshot) -> Plan:
     flow, leaving = snapshot.flow, deletions(snapshot)
     ours = flow.committed.observedGeneration > 0
     stale = ours and flow.committed.observedGeneration != flow.generation
-    desired = structs.replace(flow.committed, observedGeneration=flow.generation) if stale else flow.committed
+    desired = replace(flow.committed, observedGeneration=flow.generation) if stale else flow.committed
     status = desired if _is_worth_a_write(snapshot, desired) else None
     return Plan(deletes=leaving.now, status=status, wake_at=leaving.next_due)
 
@@ -186,7 +192,7 @@ def _is_worth_a_write(snapshot: Snapshot, desired: JobFlowStatus) -> bool:
     """Whether the API server would hold anything else afterwards."""
     flow, missing = snapshot.flow, snapshot.missing
     held = flow.committed if flow.stored is None else flow.stored
-    return desired != held and stored(desired, missing) != stored(held, missing)
+    return desired != held and (not missing or stored(desired, missing) != stored(held, missing))
 
 
 def _committed_graph(committed: JobFlowStatus) -> Graph:

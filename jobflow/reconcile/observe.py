@@ -10,18 +10,18 @@ step, made by upstream's controller, is recognised by upstream's name).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
 
 from jobflow.api.children import ChildPhase, ChildView
 from jobflow.api.names import short_hash
-from jobflow.api.status import FlowStatus, JobStatus, Reason, StepPhase
+from jobflow.api.status import FlowStatus, JobStatus, OutputStatus, Reason, StepPhase
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.snapshot import Flow, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, gc=False):
     """Where one step stands. `child` is what it was read from: live, or vanished in its last state."""
 
     step: Step
@@ -30,6 +30,7 @@ class Standing:
     message: str = ""
     child: ChildView | None = None
     record: FlowStatus | None = None
+    outputs: tuple[OutputStatus, ...] = ()  # what its child left, once it has ended and was read
 
     @property
     def frozen(self) -> bool:
@@ -50,6 +51,8 @@ STEP_PHASES = {
     ChildPhase.UNKNOWN: StepPhase.RUNNING,  # a phase of a newer Volcano: wait, it is live as far as we know
 }
 
+NOBODY: Sequence[ChildView] = ()
+
 FAILURES = {"Terminated": Reason.JOB_TERMINATED, "Aborted": Reason.JOB_ABORTED}
 
 UPSTREAM_RESULTS = {
@@ -67,7 +70,10 @@ def observe(snapshot: Snapshot, steps: Iterable[Step]) -> dict[str, Standing]:
     children = _by_step(snapshot.flow, snapshot.children)
     vanished = _by_step(snapshot.flow, snapshot.vanished)
     return {
-        step.name: _standing(step, records.get(step.name), children[step.name], vanished[step.name]) for step in steps
+        step.name: _standing(
+            step, records.get(step.name), children.get(step.name, NOBODY), vanished.get(step.name, NOBODY)
+        )
+        for step in steps
     }
 
 
@@ -87,7 +93,9 @@ def of_child(step: Step, record: FlowStatus | None, child: ChildView) -> Standin
     return Standing(step, phase, reason, message, child, record)
 
 
-def _standing(step: Step, record: FlowStatus | None, children: list[ChildView], vanished: list[ChildView]) -> Standing:
+def _standing(
+    step: Step, record: FlowStatus | None, children: Sequence[ChildView], vanished: Sequence[ChildView]
+) -> Standing:
     child = _current(record, children)
     if record is not None and record.phase.settled:
         return Standing(step, record.phase, record.reason, record.message, child, record)
@@ -99,15 +107,17 @@ def _standing(step: Step, record: FlowStatus | None, children: list[ChildView], 
     return Standing(step, StepPhase.WAITING, child=None, record=record)
 
 
-def _current(record: FlowStatus | None, children: list[ChildView]) -> ChildView | None:
+def _current(record: FlowStatus | None, children: Sequence[ChildView]) -> ChildView | None:
     """The one that is committed as the step's child; else the oldest, so that every reader picks the same."""
-    if len(children) < 2:  # as nearly always
-        return children[0] if children else None
+    if not children:
+        return None
+    if len(children) == 1:  # as nearly always
+        return children[0]
     committed = record.jobUID if record else ""
     return min(children, key=lambda child: (child.uid != committed, child.created, child.uid))
 
 
-def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list[ChildView]]:
+def _by_step(flow: Flow, children: Iterable[ChildView]) -> Mapping[str, Sequence[ChildView]]:
     found: defaultdict[str, list[ChildView]] = defaultdict(list)
     prefix = f"{flow.name}-"
     for child in children:
@@ -123,18 +133,24 @@ def _by_step(flow: Flow, children: Iterable[ChildView]) -> defaultdict[str, list
 def _records(flow: Flow, steps: Iterable[Step]) -> Mapping[str, FlowStatus]:
     """What is committed of each step: our record, joined with what upstream's jobStatusList tells of its Job.
 
-    A result that either of them has stands: the list may be of upstream's controller, before us or between.
+    A result that either of them has stands: the list may be of upstream's controller, before us or between. Only where
+    our record says that outputs are yet to be read, the Job's end in the list is not the step's.
     """
     records = _upstream_records(flow, steps)
     for ours in flow.committed.flowStatuses:
         theirs = records.get(ours.name)
-        if ours.phase.settled or theirs is None or not theirs.phase.settled:
+        open_yet = theirs is None or not theirs.phase.settled or ours.reason == Reason.COLLECTING_OUTPUTS
+        if ours.phase.settled or open_yet:
             records[ours.name] = ours
     return records
 
 
 def _upstream_records(flow: Flow, steps: Iterable[Step]) -> dict[str, FlowStatus]:
-    entries = {entry.name: entry for entry in flow.committed.jobStatusList}
+    """What the list tells of steps, where that may be more than our records do."""
+    ours = {record.jobName: record.phase.settled for record in flow.committed.flowStatuses}
+    entries = {entry.name: entry for entry in flow.committed.jobStatusList if _says_more(entry, ours)}
+    if not entries:
+        return {}
     names_of_steps = {f"{flow.name}-{step.name}": step.name for step in steps}
     found = {step: upstream_record(step, entries[name]) for name, step in names_of_steps.items() if name in entries}
     if len(found) < len(entries):  # names that were cut to fit end in a hash of the whole
@@ -142,6 +158,12 @@ def _upstream_records(flow: Flow, steps: Iterable[Step]) -> dict[str, FlowStatus
         cut = ((by_hash.get(entry.name.rpartition("-")[2]), entry) for entry in entries.values())
         found |= {step: upstream_record(step, entry) for step, entry in cut if step is not None}
     return found
+
+
+def _says_more(entry: JobStatus, ours: Mapping[str, bool]) -> bool:
+    """Than our record of the Job, of which `ours` has whether it is a result."""
+    settled = ours.get(entry.name)
+    return settled is None or (not settled and entry.state in UPSTREAM_RESULTS)
 
 
 def upstream_record(step: str, entry: JobStatus) -> FlowStatus:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
-from jobflow.api.fields import Path, places
+from jobflow.api.fields import ITEM, VALUE, Path, places
 from jobflow.api.status import Reason
+from jobflow.reconcile.graph import SHARED_SPECS
 from jobflow.reconcile.snapshot import Snapshot
 
 QUIET_SECONDS = 300.0  # how long another controller has to be silent before the flow is ours again
@@ -64,10 +66,20 @@ def _foreign(snapshot: Snapshot) -> Pause | None:
     )
 
 
+@lru_cache(maxsize=SHARED_SPECS)
 def uses(spec: bytes, added: frozenset[Path]) -> tuple[tuple[Path, str], ...]:
-    """Which of the added fields a flow's spec uses, and where."""
-    asked = sorted(path for path in added if path[0] == "spec" and path[-1].encode() in spec)
+    """Which of the added fields a flow's spec uses, and where; found once for specs that are alike to the byte."""
+    asked = [path for path, keys in _keys(added) if all(key in spec for key in keys)]
     if not asked:
         return ()
     tree = {"spec": msgspec.json.decode(spec)}
     return tuple((path, place) for path in asked for place in places(tree, path))
+
+
+@lru_cache(maxsize=8)
+def _keys(added: frozenset[Path]) -> tuple[tuple[Path, tuple[bytes, ...]], ...]:
+    """The fields of the spec, each with the keys that JSON has where it is used; the one that tells most first."""
+    return tuple(
+        (path, tuple(f'"{name}"'.encode() for name in reversed(path[1:]) if name not in (ITEM, VALUE)))
+        for path in sorted(path for path in added if path[0] == "spec")
+    )

@@ -24,10 +24,12 @@ TELLING = frozenset(
     {
         Reason.TEMPLATE_NOT_FOUND,
         Reason.TEMPLATE_UNREADABLE,
+        Reason.PARAMETER_NOT_FOUND,
         Reason.CRD_OUTDATED,
         Reason.CHILD_REJECTED,
         Reason.NAME_CONFLICT,
         Reason.PREVIOUS_CHILD_TERMINATING,
+        Reason.COLLECTING_OUTPUTS,  # with a message: why they cannot be read
     }
 )
 
@@ -56,7 +58,7 @@ def flow_state(flow: Flow, standings: Collection[Standing], decided: Outcome | N
         )
         return FlowState(FlowPhase.FAILED, Reason.STEP_FAILED, f"step {failed.step.name}: {failed.message}")
     phase = FlowPhase.RUNNING if _has_run(flow, standings) else FlowPhase.PENDING
-    told = next((standing for standing in standings if standing.reason in TELLING), None)
+    told = next((standing for standing in standings if standing.reason in TELLING and standing.message), None)
     told = told or next((standing for standing in standings if standing.reason in PROBING), None)
     if told is None:
         return FlowState(phase)

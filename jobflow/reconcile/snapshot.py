@@ -15,7 +15,7 @@ from jobflow.api.fields import Path
 from jobflow.api.objects import TemplateView
 from jobflow.api.probes import Answer, PodView, Question
 from jobflow.api.status import JobFlowStatus, Reason
-from jobflow.reconcile.graph import Compiled
+from jobflow.reconcile.graph import Compiled, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,14 @@ class Snapshot:
     """What is known of one flow at one moment.
 
     `vanished` are children that are gone although the committed status does not have their end yet, in their last
-    state. `templates` are those of the flow's namespace that its steps name, absent ones left out. `answers` are those
-    to the questions of the flow's last plan.
+    state. `templates` are those of the flow's namespace that its steps name, `cluster_templates` the cluster's, absent
+    ones left out. `answers` are those to the questions of the flow's last plan.
     """
 
     flow: Flow
     now: datetime
     templates: Mapping[str, TemplateView] = field(default_factory=dict)
+    cluster_templates: Mapping[str, TemplateView] = field(default_factory=dict)
     children: tuple[ChildView, ...] = ()
     vanished: tuple[ChildView, ...] = ()
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by child name
@@ -85,3 +86,8 @@ class Snapshot:
     missing: frozenset[Path] = frozenset()  # fields of ours that the installed CRD lacks
     foreign: ForeignWrite | None = None
     templates_unseen: str = ""  # why templates cannot be read, where one that is not among them may exist all the same
+    cluster_templates_unseen: str = ""  # the same of ClusterJobTemplates
+
+    def template(self, step: Step) -> TemplateView | None:
+        """What the step runs, where it is known."""
+        return (self.cluster_templates if step.cluster_template else self.templates).get(step.template)

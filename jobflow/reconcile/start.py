@@ -12,10 +12,13 @@ from datetime import datetime
 
 from jobflow.api import names
 from jobflow.api.children import Node
+from jobflow.api.config_keys import ConfigKeys
 from jobflow.api.objects import TemplateView
-from jobflow.api.resources import JOB_TEMPLATE, Key
+from jobflow.api.resources import Key
 from jobflow.api.status import Reason
+from jobflow.reconcile.arguments import CannotFill, Prepared, Unread, flow_scope, prepared
 from jobflow.reconcile.child import Draft, child_basis, child_body, child_name, child_spec
+from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
 from jobflow.reconcile.patch import PatchProblem
 from jobflow.reconcile.plan import CreateChild
@@ -31,12 +34,13 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Not now: another try at `retry_at`, or when an object of `awaits` changes."""
+    """Not now: another try at `retry_at`, or when an object of `awaits` changes, or what it `asks` is answered."""
 
     reason: Reason
     message: str
     retry_at: datetime | None = None
     awaits: Key | None = None
+    asks: ConfigKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +57,27 @@ Start = Ready | Held | Impossible
 def start(snapshot: Snapshot, standing: Standing) -> Start:
     """What becomes of a step whose gate is open."""
     flow, step, record = snapshot.flow, standing.step, standing.record
-    template = snapshot.templates.get(step.template)
-    if template is None and snapshot.templates_unseen:
-        return Held(
-            Reason.TEMPLATE_UNREADABLE,
-            f"JobTemplate {step.template} cannot be read ({snapshot.templates_unseen}); the step starts when it can",
-            awaits=_template_key(snapshot, step.template),
-        )
-    if template is None:
-        return Held(
-            Reason.TEMPLATE_NOT_FOUND,
-            f"JobTemplate {step.template} is not in namespace {flow.namespace}; the step starts when it is",
-            awaits=_template_key(snapshot, step.template),
-        )
-    if template.lost:
-        return Held(
-            Reason.CRD_OUTDATED,
-            f"JobTemplate {step.template} is read without {', '.join(template.lost)}, which the installed CRD lacks; "
-            "the step starts when jobflow's CRDs are applied again",
-            awaits=_template_key(snapshot, step.template),
-        )
+    template = _template(snapshot, step)
+    if isinstance(template, Held):
+        return template
     node = Node(step.name, None, record.attempt if record else 0)
     name = record.jobName if record else ""
     try:
-        spec = child_spec(flow, step, node, template)
+        brought = _brought(snapshot, step, node)
+        step = brought.step
+        spec = child_spec(flow, step, node, template, brought.arguments)
         name = name or child_name(flow, node, spec)
+    except Unread as unread:
+        return Held(unread.reason, unread.message, asks=unread.asks)
+    except CannotFill as problem:
+        return Impossible(problem.reason, str(problem))
     except PatchProblem as problem:
-        return Impossible(Reason.PATCH_INVALID, f"JobTemplate {template.name} cannot be patched: {problem}")
+        return Impossible(Reason.PATCH_INVALID, f"{template} cannot be patched: {problem}")
     except names.NameTooLong:
         return Impossible(
             Reason.NAME_TOO_LONG,
             f"no name for the Job of {flow.name}-{step.name} leaves room for its pods within "
-            f"{names.MAX_LABEL_CHARACTERS} characters: shorten the task names of JobTemplate {template.name}",
+            f"{names.MAX_LABEL_CHARACTERS} characters: shorten the task names of {template}",
         )
     return _refused(snapshot, name, template) or Ready(
         CreateChild(
@@ -98,6 +91,36 @@ def start(snapshot: Snapshot, standing: Standing) -> Start:
     )
 
 
+def _brought(snapshot: Snapshot, step: Step, node: Node) -> Prepared:
+    """The step as its template gets it. Raises Unread, CannotFill."""
+    if not step.arguments and not step.placeholders:
+        return Prepared(step)
+    return prepared(step, flow_scope(snapshot, step, node))
+
+
+def _template(snapshot: Snapshot, step: Step) -> TemplateView | Held:
+    """What the step runs, or why it cannot yet."""
+    template = snapshot.template(step)
+    if template is not None and not template.lost:
+        return template
+    namespace, place, unseen = "", "in the cluster", snapshot.cluster_templates_unseen
+    if not step.cluster_template:
+        namespace, unseen = snapshot.flow.namespace, snapshot.templates_unseen
+        place = f"in namespace {namespace}"
+    what, awaits = f"{step.template_kind} {step.template}", Key(step.template_kind, namespace, step.template)
+    if template is not None:
+        said = (
+            f"{what} is read without {', '.join(template.lost)}, which the installed CRD lacks; "
+            "the step starts when jobflow's CRDs are applied again"
+        )
+        return Held(Reason.CRD_OUTDATED, said, awaits=awaits)
+    if unseen:
+        said = f"{what} cannot be read ({unseen}); the step starts when it can"
+        return Held(Reason.TEMPLATE_UNREADABLE, said, awaits=awaits)
+    said = f"{what} is not {place}; the step starts when it is"
+    return Held(Reason.TEMPLATE_NOT_FOUND, said, awaits=awaits)
+
+
 def _refused(snapshot: Snapshot, name: str, template: TemplateView) -> Held | Impossible | None:
     refusal = snapshot.refusals.get(name)
     if refusal is None:
@@ -106,11 +129,7 @@ def _refused(snapshot: Snapshot, name: str, template: TemplateView) -> Held | Im
         return Impossible(refusal.reason, refusal.message)
     if refusal.basis != child_basis(snapshot.flow, template) or refusal.retry_at <= snapshot.now:
         return None
-    return Held(refusal.reason, refusal.message, refusal.retry_at, _template_key(snapshot, template.name))
-
-
-def _template_key(snapshot: Snapshot, name: str) -> Key:
-    return Key(JOB_TEMPLATE.kind, snapshot.flow.namespace, name)
+    return Held(refusal.reason, refusal.message, refusal.retry_at, template.key)
 
 
 def _why(standing: Standing) -> str:

@@ -6,8 +6,10 @@ and to write if it differs. Order is the order of the spec throughout, so that e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 
 from jobflow.api.children import StatusList
 from jobflow.api.status import FlowState, FlowStatus, JobCondition, JobFlowStatus, JobStatus, Outcome, StepPhase
@@ -17,6 +19,7 @@ from jobflow.reconcile.phase import FINAL_PHASES
 from jobflow.reconcile.snapshot import Snapshot
 
 LISTS = tuple(which.value for which in StatusList)
+_committed_lists = attrgetter(*LISTS)
 
 
 def build_status(
@@ -28,8 +31,7 @@ def build_status(
     flow_statuses = tuple(flow_status(standing, now) for standing in ordered)
     old_entries = {entry.name: entry for entry in committed.jobStatusList}
     entries, conditions = _job_entries(ordered, old_entries, committed.conditions, now)
-    live = any(standing.phase.live for standing in ordered) or any(not c.phase.terminal for c in snapshot.children)
-    ended = state.phase in FINAL_PHASES and not live
+    ended = state.phase in FINAL_PHASES and not _is_any_live(snapshot, ordered)
     return JobFlowStatus(
         **_lists(ordered, committed),
         jobStatusList=entries,
@@ -74,9 +76,14 @@ def flow_status(standing: Standing, now: datetime) -> FlowStatus:
         jobName=child.name,
         jobUID=child.uid,
         startTime=child.created,
-        completionTime=end_of(child, now) if child.phase.terminal else None,
+        completionTime=end_of(child, now) if child.phase.terminal and standing.phase.settled else None,
         podFailureRatio=f"{child.failed_pods}/{child.pods}" if child.pods else "",
+        outputs=standing.outputs,
     )
+
+
+def _is_any_live(snapshot: Snapshot, standings: Iterable[Standing]) -> bool:
+    return any(standing.phase.live for standing in standings) or any(not c.phase.terminal for c in snapshot.children)
 
 
 def _job_entries(
@@ -101,16 +108,16 @@ def _job_entries(
     return tuple(entries), conditions
 
 
-def _lists(standings: list[Standing], committed: JobFlowStatus) -> dict[str, tuple[str, ...]]:
+def _lists(standings: Iterable[Standing], committed: JobFlowStatus) -> dict[str, tuple[str, ...]]:
     """Upstream's six lists; a child that is gone stays in the list that had it, so that none is in no list."""
-    before = {name: which for which in LISTS for name in getattr(committed, which)}
-    lists: dict[str, list[str]] = {which: [] for which in LISTS}
+    before = {name: which for which, listed in zip(LISTS, _committed_lists(committed), strict=True) for name in listed}
+    lists: defaultdict[str, list[str]] = defaultdict(list)
     for standing in standings:
         name = _job_name(standing)
         frozen, child = standing.frozen, standing.child
-        which = before.get(name) if frozen or child is None else child.listed
+        which = before.get(name) if frozen or child is None else child.listed.value
         if which is not None and child is None and not frozen and standing.phase.settled:
-            which = StatusList.TERMINATED  # unfinished, deleted by somebody, and not created again
+            which = StatusList.TERMINATED.value  # unfinished, deleted by somebody, and not created again
         if which is not None:
             lists[which].append(name)
     return {which: tuple(names) for which, names in lists.items()}

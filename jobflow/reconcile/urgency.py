@@ -8,7 +8,7 @@ Nothing is lost meanwhile: ends of children that vanish before the write are kep
 
 from __future__ import annotations
 
-from jobflow.api.status import JobFlowStatus, StepPhase
+from jobflow.api.status import JobFlowStatus, Reason, StepPhase
 
 AT_ONCE = 0.0
 STEP_SECONDS = 1.0  # children of one level change together; a person watching does not see one second
@@ -39,7 +39,15 @@ def _of_flow(status: JobFlowStatus) -> Told:
 
 
 def _children(status: JobFlowStatus) -> list[Told]:
-    return [(entry.name, entry.jobUID, entry.phase is StepPhase.FAILED, entry.reason) for entry in status.flowStatuses]
+    return [
+        (entry.name, entry.jobUID, entry.phase is StepPhase.FAILED, _pressing(entry.reason), entry.outputs)
+        for entry in status.flowStatuses
+    ]
+
+
+def _pressing(reason: str) -> str:
+    """That outputs are being read is over in a moment, or else it is the flow's state as well."""
+    return "" if reason == Reason.COLLECTING_OUTPUTS else reason
 
 
 def _of_steps(status: JobFlowStatus) -> list[Told]:

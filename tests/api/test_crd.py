@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jobflow.api.crd import (
+    cluster_job_template_crd,
     command_crd,
     cron_job_crd,
     job_flow_crd,
@@ -19,6 +20,7 @@ from jobflow.local.apiserver.types import types_of_crd
 
 CRDS = {crd["metadata"]["name"]: crd for crd in [*product_crds(), *volcano_crds()]}
 JSON_TYPES = {"object", "array", "string", "integer", "number", "boolean"}
+PRESERVE = "x-kubernetes-preserve-unknown-fields"  # alone: any value, of any type
 STRUCTURAL_WORDS = {
     "description", "type", "format", "enum", "default", "required", "properties", "items", "additionalProperties",
     "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern", "nullable",
@@ -53,7 +55,8 @@ def not_structural(schema):
             if here.get("anyOf") != [{"type": "integer"}, {"type": "string"}] or "type" in here:
                 yield f"{path}: an integer or a string is written as Kubernetes wants it"
             continue
-        if here.get("type") not in JSON_TYPES:
+        any_value = set(here) <= {"description", PRESERVE} and here.get(PRESERVE)
+        if here.get("type") not in JSON_TYPES and not any_value:
             yield f"{path}: has no type"
         for word in here:
             if word not in STRUCTURAL_WORDS and not word.startswith("x-kubernetes-"):
@@ -143,6 +146,7 @@ def test_only_defaults_that_upstream_has_are_written_into_objects():
         (queue_crd(), "Queue", "Cluster", ["q", "queue-v1beta1"], True),
         (pod_group_crd(), "PodGroup", "Namespaced", ["pg", "podgroup-v1beta1"], True),
         (command_crd(), "Command", "Namespaced", None, False),
+        (cluster_job_template_crd(), "ClusterJobTemplate", "Cluster", ["cjt"], True),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -155,7 +159,9 @@ def test_names_scope_and_status(crd, kind, scope, short_names, status):
     assert ("status" in crd["spec"]["versions"][0].get("subresources", {})) == status
 
 
-@pytest.mark.parametrize("crd", product_crds(), ids=["jobflows", "jobtemplates"])
+@pytest.mark.parametrize(
+    "crd", [*product_crds(), cluster_job_template_crd()], ids=["jobflows", "jobtemplates", "clusterjobtemplates"]
+)
 def test_helm_keeps_them_when_a_chart_is_uninstalled(crd):
     assert crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
@@ -165,12 +171,13 @@ def test_helm_keeps_them_when_a_chart_is_uninstalled(crd):
     [
         (job_flow_crd(), ["Status", "Age", "Progress"], ["Reason", "Started", "Finished", "Message"]),
         (job_template_crd(), ["Jobs", "Age"], []),
+        (cluster_job_template_crd(), ["Jobs", "Age"], []),
         (volcano_job_crd(), ["STATUS", "minAvailable", "RUNNINGS", "AGE"], ["QUEUE"]),
         (pod_group_crd(), ["STATUS", "minMember", "RUNNINGS", "AGE"], ["QUEUE"]),
         (cron_job_crd(), ["SCHEDULE", "SUSPEND", "LAST SCHEDULE", "AGE"], ["TIMEZONE"]),
         (queue_crd(), [], []),
     ],
-    ids=["jobflows", "jobtemplates", "jobs", "podgroups", "cronjobs", "queues"],
+    ids=["jobflows", "jobtemplates", "clusterjobtemplates", "jobs", "podgroups", "cronjobs", "queues"],
 )
 def test_columns(crd, shown, wide):
     columns = crd["spec"]["versions"][0].get("additionalPrinterColumns", [])
@@ -179,6 +186,18 @@ def test_columns(crd, shown, wide):
     schemas = dict(walk(schema_of(crd)))
     for column in columns:
         assert column["jsonPath"] in schemas or column["jsonPath"] == ".metadata.creationTimestamp"
+
+
+def test_a_template_of_the_cluster_has_a_job_templates_spec_and_tells_only_how_many_jobs_there_are():
+    theirs, ours = (schema_of(crd)["properties"] for crd in (cluster_job_template_crd(), job_template_crd()))
+    assert theirs["spec"] == ours["spec"]
+    assert list(theirs["status"]["properties"]) == ["jobDependsOnTotal"]
+
+
+def test_a_step_names_the_kind_of_its_template():
+    schema = at(job_flow_crd(), "spec.flows[].templateRef.kind")
+    assert schema["enum"] == ["JobTemplate", "ClusterJobTemplate"]
+    assert "default" not in schema, "it would be written into every flow"
 
 
 INT32 = {"type": "integer", "format": "int32"}

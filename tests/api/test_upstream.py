@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobflow.api.fields import ANYTHING, lacking, outermost, words
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE
 from jobflow.api.upstream import UPSTREAM, added, beyond, has, ours
 
 # Of the status; what joins the spec of a JobFlow needs no mention here.
@@ -23,10 +23,11 @@ ADDED = {
         "status.state.reason",
     ],
     JOB_TEMPLATE: ["status.jobDependsOnTotal"],
+    CLUSTER_JOB_TEMPLATE: ["status.jobDependsOnTotal"],
 }
 
 
-@pytest.mark.parametrize("kind", [JOB_FLOW, JOB_TEMPLATE], ids=str)
+@pytest.mark.parametrize("kind", ADDED, ids=str)
 def test_what_we_add_to_the_status(kind):
     found = {words(path) for path in outermost(added(kind)) if path[0] == "status"}
     assert found >= set(ADDED[kind])

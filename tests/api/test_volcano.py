@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from jobflow.api.crd import job_template_crd
 from jobflow.api.volcano import JobSpec, NetworkMode, PolicyEvent
 from jobflow.api.volcano_objects import CommandFields, JobStatus, PodGroupStatus, QueueSpec
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.schema.structural import StructuralSchema
 
 TRAINING = {
     "minAvailable": 3,

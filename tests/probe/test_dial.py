@@ -13,7 +13,7 @@ from aiohttp import web
 from aioresponses import aioresponses
 
 from jobflow.api.probes import HttpCheck, OfHost, PodAddress, Probe, TcpCheck, Timing
-from jobflow.local.apiserver.certificates import Certificate
+from jobflow.local.apiserver.wire.certificates import Certificate
 from jobflow.probe.addresses import AddressRules, rules_of
 from jobflow.probe.dial import Dialer, Tried
 from jobflow.probe.resolve import Found, Unresolved

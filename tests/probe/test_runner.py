@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from jobflow.api.outputs import Absent, OfMessage, OutputsFound, OutputsOf
 from jobflow.api.probes import HttpCheck, OfHost, PodAddress, PodList, PodsFound, Probe, TcpCheck, Timing, Verdict
 from jobflow.api.resources import Key
 from jobflow.clock import SystemClock
@@ -52,6 +53,13 @@ class Net:
     async def pods(self, question: PodList) -> PodsFound:
         self.tries.append((asyncio.get_running_loop().time(), question.job))
         return PodsFound()
+
+    async def outputs(self, question: OutputsOf) -> OutputsFound:
+        loop = asyncio.get_running_loop()
+        self.tries.append((loop.time(), question.job))
+        if loop.time() < self.open_at.get(question.job, 0):
+            return OutputsFound(problem="pods is forbidden")
+        return OutputsFound((Absent(f"read at {loop.time():.0f}"),))
 
     async def close(self) -> None:
         self.closed = True
@@ -210,3 +218,41 @@ async def test_a_bug_in_one_probe_ends_that_probe_only(world):
     await asyncio.sleep(10)
     assert set(runner.answers(A)) == {good}
     await runner.close()
+
+
+LEFT = OutputsOf("default", "a-count", "uid", ("main",), (OfMessage(),))
+
+
+async def test_what_a_job_left_is_read_once(world):
+    world.runner.ask(A, frozenset({LEFT}))
+    await asyncio.sleep(3600)
+    assert world.net.tries == [(0.0, "a-count")]
+    assert world.runner.answers(A) == {LEFT: OutputsFound((Absent("read at 0"),))}
+    assert [key for _, key in world.told] == [A]
+
+
+async def test_readings_are_not_counted_as_probes(world):
+    world.runner.ask(A, frozenset({LEFT, probe()}))
+    assert (len(world.runner), world.runner.probes) == (2, 1)
+
+
+async def test_a_reading_that_is_refused_is_told_once_and_tried_ever_more_rarely(world):
+    world.net.open_at["a-count"] = 300.0
+    world.runner.ask(A, frozenset({LEFT}))
+    await asyncio.sleep(299)
+    assert world.runner.answers(A) == {LEFT: OutputsFound(problem="pods is forbidden")}
+    assert len(world.told) == 1
+    assert 8 <= len(world.net.tries) <= 11  # after 1, 2, 4 ... 32 s, then each minute
+    await asyncio.sleep(67)
+    assert not world.runner.answers(A)[LEFT].problem
+    assert len(world.told) == 2
+
+
+async def test_nobody_reads_on_for_a_flow_that_does_not_ask_any_more(world):
+    world.net.open_at["a-count"] = 300.0
+    world.runner.ask(A, frozenset({LEFT}))
+    await asyncio.sleep(10)
+    world.runner.ask(A, frozenset())
+    before = len(world.net.tries)
+    await asyncio.sleep(600)
+    assert len(world.net.tries) == before

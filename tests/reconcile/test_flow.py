@@ -230,7 +230,7 @@ class TestASpecThatCannotRun:
         result = plan(flow("f").step("x").step("y").status(before), A.running())
         assert list(phases(result.status)) == ["a", "b"]
         assert result.status.state.message == (
-            "spec.flows: steps and edges are frozen from the flow's creation; create another JobFlow instead"
+            "spec: steps, edges and parameters are frozen from the flow's creation; create another JobFlow instead"
         )
 
     def test_reordered_under_way_is_no_edit(self):

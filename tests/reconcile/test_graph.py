@@ -102,3 +102,13 @@ def test_a_chain_of_a_thousand_steps_compiles():
 def test_a_field_that_cannot_be_read_is_named_as_in_yaml():
     spec = b'{"flows": [{"name": "a"}, {"name": 5}]}'
     assert [problem.path for problem in compile_flow("f", spec).problems] == ["spec.flows[1].name"]
+
+
+def test_flows_whose_specs_are_alike_share_their_graph_and_each_has_its_own_problems():
+    spec = flow("one").step("a").step("b", after="a").body()["spec"]
+    one, other = (compile_flow(name, msgspec.json.encode(spec)) for name in ("one", "other"))
+    assert one is other
+    badly_named = compile_flow("Not A Name", msgspec.json.encode(spec))
+    assert [problem.path for problem in badly_named.problems] == ["metadata.name"]
+    assert badly_named.graph.steps == ()
+    assert compile_flow("one", msgspec.json.encode(spec)).problems == ()

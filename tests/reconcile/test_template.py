@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobflow.api.status import JobTemplateStatus
-from jobflow.reconcile.template import LISTED_JOBS, reconcile_template
+from jobflow.reconcile.template import LISTED_JOBS, reconcile_cluster_template, reconcile_template
 from jobflow.testing.builders import child
 
 
@@ -25,3 +25,8 @@ def test_the_newest_are_listed_newest_last_and_all_are_counted():
 def test_jobs_of_one_second_are_ordered_by_name():
     views = [child("t", of=flow).view() for flow in ("c", "a", "b")]
     assert reconcile_template(views).jobDependsOnList == ("a-t", "b-t", "c-t")
+
+
+def test_of_a_template_of_the_cluster_only_the_number_is_told():
+    views = [child(step, of="f").view() for step in "abc"]
+    assert reconcile_cluster_template(iter(views)) == JobTemplateStatus((), 3)
