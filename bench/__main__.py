@@ -1,4 +1,4 @@
-"""The command line: `python -m bench burst|open-loop|restart|decode`.
+"""The command line: `python -m bench burst|open-loop|restart|embedded|decode|render`.
 
 In: words. Out: exit code 0 and a table on standard output; 2 and one line on standard error where the words cannot be
 used or the measurement could not be taken; 130 after Ctrl-C, with everything ended that was started.
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from bench.errors import BenchError
 from bench.figures import Figures
 from bench.open_loop import Arrivals
 from bench.report import Report
+
+if TYPE_CHECKING:
+    from bench.embedded import Load
 
 UNUSABLE, INTERRUPTED = 2, 130
 
@@ -135,6 +138,49 @@ def restart_command(  # noqa: PLR0913 -- a verb's options are its parameters (ty
     _measure(f"restart beside {live} live flows", options, lambda rig: restart(rig, live))
 
 
+@application.command("embedded")
+def embedded_command(  # noqa: PLR0913 -- a verb's options are its parameters (typer)
+    jobs: Annotated[
+        list[int] | None, typer.Option("--jobs", min=1, max=1_000_000, help="Volcano Jobs in it; repeat, growing.")
+    ] = None,
+    watchers: Annotated[int, typer.Option("--watchers", min=1, max=1000, help="Watches open at once.")] = 20,
+    changes: Annotated[int, typer.Option("--changes", min=1, help="Changes that they watch, at each stage.")] = 200,
+    server: Annotated[
+        list[str] | None, typer.Option("--server", help="Measure this one only; repeat. Default: all.")
+    ] = None,
+    rounds: Rounds = 1,
+    limit_seconds: Limit = 1800.0,
+    json: Json = None,
+) -> None:
+    """The embedded API server beside kube-apiserver: creates, watches, lists, memory."""
+    from bench.embedded import SERVERS, Load, check_stages
+
+    stages = tuple(jobs or (1000, 10_000, 50_000))
+    report = Report(f"API servers, {watchers} watchers, {changes} changes")
+    try:
+        check_stages(stages, changes)
+        if unknown := set(server or ()) - set(SERVERS):
+            raise BenchError(f"--server {sorted(unknown)[0]!r}: must be one of {', '.join(map(repr, SERVERS))}")
+        load = Load(stages, watchers, changes, limit_seconds)
+        for number in range(rounds):
+            for name in server or SERVERS:
+                _tell(f"round {number + 1} of {rounds}: {name}")
+                report.add(name, _one_server(name, load))
+        _finish(report, json)
+    except BenchError as error:
+        _end(error)
+    except KeyboardInterrupt:
+        _tell("interrupted; everything that was started has ended")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _one_server(name: str, load: Load) -> Figures:
+    from bench.embedded import embedded, serving
+
+    with serving(name, _tell) as made:
+        return asyncio.run(embedded(made, load, _tell))
+
+
 @application.command("decode")
 def decode_command(
     flows: Annotated[
@@ -152,6 +198,31 @@ def decode_command(
         _finish(report, json)
     except BenchError as error:
         _end(error)
+
+
+@application.command("render")
+def render_command(  # noqa: PLR0913 -- a verb's options are its parameters (typer)
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=100_000, help="Jobs made in each batch.")] = 100,
+    batches: Annotated[int, typer.Option("--batches", min=1, max=1000, help="Batches a round.")] = 10,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=50, help="Repeat; the table has the median.")] = 5,
+    flows: Annotated[int, typer.Option("--flows", min=1, max=100_000, help="Flows whose CPU time is compared.")] = 500,
+    flow_us: Annotated[
+        float | None, typer.Option("--flow-us", min=1, help="A flow's CPU time, in place of measuring it.")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Say where the time goes.")] = False,
+    json: Json = None,
+) -> None:
+    """A step's Job of its template: patch, placeholders, checks. In this process."""
+    from bench.render import Rendering, render
+
+    report = Report(f"template to Job, {batches} batches of {jobs}")
+    try:
+        render(report, Rendering(jobs, batches, rounds, flows, flow_us, profile), _tell)
+        _finish(report, json)
+    except BenchError as error:
+        _end(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @application.command("probes")
@@ -253,5 +324,6 @@ def _as_interrupt(number: int, frame: object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
     signal.signal(signal.SIGTERM, _as_interrupt)
     application(prog_name="python -m bench")

@@ -31,7 +31,7 @@ from bench.shape import NAMESPACE, STEPS, template_body  # noqa: E402
 from jobflow.api.crd import product_crds, volcano_crds  # noqa: E402
 from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB  # noqa: E402
 
-__all__ = ["Plane", "Program", "fresh_plane", "start_program"]
+__all__ = ["DidNotStart", "Plane", "Program", "fresh_plane", "start_program"]
 
 ACCOUNT = "controller"
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
@@ -50,10 +50,10 @@ class Plane:
 
 
 @contextmanager
-def fresh_plane(tell: Callable[[str], None]) -> Iterator[Plane]:
+def fresh_plane(tell: Callable[[str], None], *, audit: bool = True) -> Iterator[Plane]:
     """Start one; it and its data are gone at the end. Call from the main thread. Raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="jobflow-bench-") as directory:
-        plane = ControlPlane(Path(directory), audit=True, tell=tell)
+        plane = ControlPlane(Path(directory), audit=audit, tell=tell)
         try:
             plane.start()
         except (ProgramMissing, DidNotStart) as error:

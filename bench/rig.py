@@ -175,13 +175,13 @@ async def rig(plane: Plane, contender: Contender, load: Load, tell: Tell) -> Asy
                 for task in playing:
                     task.cancel()
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        raise first_error(errors) from None
     finally:
         made.stop()
         await wire.close()
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """What went wrong, out of groups within groups; what a user can act on before anything else."""
     leaves: list[BaseException] = []
     open_groups: list[BaseException] = [errors]

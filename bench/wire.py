@@ -1,8 +1,8 @@
 """Wire: requests to an API server with as little round them as aiohttp allows.
 
-In: a kubeconfig as `jobflow.local.apiserver.kubeconfig` writes it, paths, bodies as bytes. Out: answers as bytes, lines
-of watches. The load driver and the ideal client use it, so that they take no more of the machine than they must, and so
-that what is measured is not what measures. Nothing is retried but 429: whatever else fails ends the measurement.
+In: a kubeconfig as `jobflow.local.apiserver.wire.kubeconfig` writes it, paths, bodies as bytes. Out: answers as bytes,
+lines of watches. The load driver and the ideal client use it, so that they take no more of the machine than they must,
+and so that what is measured is not what measures. Nothing is retried but 429: whatever else fails ends the measurement.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from yarl import URL
 
 from bench.errors import BenchError
 from jobflow.kube.transport import JSON, MERGE_PATCH
-from jobflow.local.apiserver.kubeconfig import CONTEXT
+from jobflow.local.apiserver.wire.kubeconfig import CONTEXT
 
 PAGE = 500
 CONNECTIONS = 64
@@ -28,6 +28,7 @@ BOOKMARK = b'{"type":"BOOKMARK"'
 LINE_BYTES = 2**20  # aiohttp's buffer: half of the longest line it gives
 REQUEST_SECONDS = 60.0
 TOLD_BYTES = 300
+CLOSING_SECONDS = 0.05  # aiohttp does not wait until closed connections are gone
 
 Lines = AsyncIterator[bytes]
 
@@ -120,7 +121,7 @@ class Wire:
             yield b'{"type":"ADDED","object":' + bytes(item) + b"}"
         while True:
             last = b""
-            async for line in self._watch(path, version):
+            async for line in self.watch(path, version):
                 last = line
                 if not line.startswith(BOOKMARK):
                     yield line
@@ -128,17 +129,23 @@ class Wire:
                 raise BenchError(f"the API server ended the watch of {path} at once: is it still running?")
             version = _event.decode(last).object.metadata.version  # it ends watches that are read too slowly
 
-    async def _watch(self, path: str, version: str) -> Lines:
+    async def watch(self, path: str, version: str) -> Lines:
+        """What changes after a version, bookmarks too, until the server ends it."""
         query = f"{path}?watch=1&allowWatchBookmarks=true&resourceVersion={version}"
         async with self._session.get(URL(self._server + query, encoded=True)) as answer:
             if answer.status != 200:
                 raise Refused(answer.status, await _told("watch", path, answer))
-            while line := await answer.content.readline():
-                yield line
+            try:
+                while line := await answer.content.readline():
+                    yield line
+            finally:
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()  # TLS would say goodbye, and outlast the event loop
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+        await asyncio.sleep(CLOSING_SECONDS)
 
     async def _ask(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         headers = {"Content-Type": content_type} if body else None

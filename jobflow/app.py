@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, Key
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, POD, Key
 from jobflow.api.status import FlowPhase, Reason
 from jobflow.cache.cache import Cache
 from jobflow.cache.installed import KINDS
@@ -40,7 +40,7 @@ from jobflow.probe.runner import Runner, World
 from jobflow.schemas import SchemaLook
 from jobflow.snapshots import Snapshots
 from jobflow.term import Means, Term
-from jobflow.watches import Watches
+from jobflow.watches import Sights, Watches
 from jobflow.work.queue import WorkQueue
 
 DRAIN_SECONDS = 20.0  # less than a pod's usual grace period of 30
@@ -72,7 +72,7 @@ class App:
         self._election = election
         self._means = _means(client, clock, settings, random or Random(), measures or Measures())
         self._ownership = Ownership()
-        self._watches = Watches(client, clock, settings.namespaces, self.cache, self._in_sight_again)
+        self._watches = Watches(client, clock, _sights(settings), self.cache, self._in_sight_again)
         self.cache.unseen = self._watches.unseen
         self._term = self._new_term()
         self._events_dropped = 0  # in earlier terms
@@ -181,6 +181,7 @@ class App:
 
     def readings(self) -> Readings:
         """How things stand now, for metrics; counts the flows, which takes a millisecond for ten thousand."""
+        cluster_templates = self._settings.enable_cluster_templates
         limiter, installed, paused = self._client.limiter, self.cache.installed, self.snapshots.paused()
         phases = Counter(flow.status.state.phase or NO_PHASE_YET for flow in self.cache.flows.values())
         return Readings(
@@ -195,9 +196,10 @@ class App:
                 str(JOB_TEMPLATE): len(self.cache.templates),
                 str(JOB_FLOW): len(self.cache.flows),
                 str(POD): len(self.cache.pods),
+                **({str(CLUSTER_JOB_TEMPLATE): len(self.cache.cluster_templates)} if cluster_templates else {}),
             },
             undecodable=self._watches.undecodable,
-            probes=len(self.runner),
+            probes=self.runner.probes,
             troubled=self._watches.troubled,
             paused={reason: paused[reason] for reason in PAUSES},
             fields_missing={str(kind): len(installed.told(kind)) for kind in KINDS},
@@ -205,6 +207,10 @@ class App:
             requests_in_flight=limiter.in_flight,
             requests_limit=limiter.limit,
         )
+
+
+def _sights(settings: Settings) -> Sights:
+    return Sights(settings.namespaces, settings.enable_cluster_templates)
 
 
 def _means(client: Client, clock: Clock, settings: Settings, random: Random, measures: Measures) -> Means:

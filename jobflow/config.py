@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from jobflow.api.network import parse_network
@@ -50,6 +50,9 @@ class Settings(BaseModel):
     workers: int = Field(
         32, ge=1, le=1024, description="Keys handled at once; each waits on the network most of its time."
     )
+    enable_cluster_templates: bool = Field(
+        False, description="Let steps run ClusterJobTemplates too: needs their CRD, rights to them, and all namespaces."
+    )
     leader_elect: bool = Field(False, description="Take part in an election: several replicas, one works.")
     lease_namespace: str | None = Field(
         None, description="Namespace of the Lease. Default: the pod's own, or the context's."
@@ -76,6 +79,13 @@ class Settings(BaseModel):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             parse_network(text)
+        return value
+
+    @field_validator("enable_cluster_templates")
+    @classmethod
+    def _with_all_namespaces(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("namespaces"):
+            raise ValueError("a controller that works in some namespaces only sees no kind that is the whole cluster's")
         return value
 
     @field_validator("metrics_address")

@@ -21,7 +21,7 @@ from jobflow.act.status import write_status
 from jobflow.api.metadata import ObjectMeta
 from jobflow.api.names import owner_text
 from jobflow.api.probes import Question
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, Key
 from jobflow.cache.cache import Cache
 from jobflow.kube.client import Client
 from jobflow.kube.errors import ApiError, Conflict, NotFound
@@ -32,7 +32,7 @@ from jobflow.reconcile.pause import uses
 from jobflow.reconcile.plan import Plan
 from jobflow.reconcile.snapshot import Flow, Snapshot
 from jobflow.reconcile.stored import stored
-from jobflow.reconcile.template import reconcile_template
+from jobflow.reconcile.template import reconcile_cluster_template, reconcile_template
 from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable, Unseen
 from jobflow.work.interests import Interests
 from jobflow.work.queue import QueueClosed, WorkQueue
@@ -114,18 +114,22 @@ class Controller:
 
     async def _template(self, key: Key) -> Outcome:
         await self._reread(key)
-        template = self.cache.templates.get((key.namespace, key.name))
+        template = self.cache.templates_in(key.namespace).get((key.namespace, key.name))
         if template is None or self.snapshots.hidden(key):
             return Done()
-        missing = self.cache.installed.missing(JOB_TEMPLATE)
+        kind = template.resource
+        missing = self.cache.installed.missing(kind)
         if template.lost or uses(template.spec, missing):
             return Done()  # a write, though of its status, would make the API server drop them from what is stored
         children = self.cache.children.of_template(owner_text(key.namespace, key.name))
-        status = reconcile_template(child for child in children if child.namespace == key.namespace)
+        if kind == CLUSTER_JOB_TEMPLATE:
+            status = reconcile_cluster_template(children)
+        else:
+            status = reconcile_template(child for child in children if child.namespace == key.namespace)
         if status != template.status and stored(status, missing) != stored(template.status, missing):
             identity = ObjectMeta(template.name, template.namespace, template.uid, template.resource_version)
-            written = await write_status(self.client, JOB_TEMPLATE, identity, status)
-            self.cache.installed.saw_answer(JOB_TEMPLATE, status, written.status)
+            written = await write_status(self.client, kind, identity, status)
+            self.cache.installed.saw_answer(kind, status, written.status)
         return Done()
 
     async def _reread(self, key: Key) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from jobflow.act.memory import FlowMemory
 from jobflow.api.fields import Path
-from jobflow.api.objects import FlowView
+from jobflow.api.objects import FlowView, TemplateView
 from jobflow.api.probes import Answer, PodView, Question
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, VOLCANO_JOB, Key
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, POD, VOLCANO_JOB, Key
 from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.cache.cache import Cache
 from jobflow.clock import Clock
@@ -22,6 +22,8 @@ from jobflow.reconcile.graph import compile_flow
 from jobflow.reconcile.pause import uses
 from jobflow.reconcile.snapshot import Flow, ForeignWrite, Snapshot
 from jobflow.reconcile.stored import stored
+
+_RECONCILED = {kind.kind: kind for kind in (JOB_FLOW, JOB_TEMPLATE, CLUSTER_JOB_TEMPLATE)}
 
 Answers = Callable[[Key], Mapping[Question, Answer]]
 
@@ -99,7 +101,7 @@ class Snapshots:
 
     def hidden(self, key: Key) -> str:
         """Why nothing should be concluded about a flow or a template: it, or its children, may not be seen."""
-        kind = JOB_FLOW if key.kind == JOB_FLOW.kind else JOB_TEMPLATE
+        kind = _RECONCILED[key.kind]
         return self._cache.unseen(kind, key.namespace) or self._cache.unseen(VOLCANO_JOB, key.namespace)
 
     def _memory(self, key: Key, view: FlowView) -> FlowMemory:
@@ -147,6 +149,14 @@ class Snapshots:
         if memory is not None:
             self._cache.expectations.forget(memory.uid)
 
+    def _templates(self, namespace: str, names: frozenset[str]) -> dict[str, TemplateView]:
+        """Those of these names that there are; the cluster's are in no namespace."""
+        if not names:
+            return {}
+        store = self._cache.templates_in(namespace)
+        found = [(name, store.get((namespace, name))) for name in names]
+        return {name: template for name, template in found if template is not None}
+
     def _freeze(self, view: FlowView, memory: FlowMemory) -> Snapshot:
         committed = self._committed(view, memory)
         flow = Flow(
@@ -164,12 +174,12 @@ class Snapshots:
         )
         write = memory.foreign
         since = view.wrote or self._started
-        named = memory.compiled.graph.templates
-        found = [(name, self._cache.templates.get((view.namespace, name))) for name in named]
+        graph = memory.compiled.graph
         return Snapshot(
             flow=flow,
             now=self._clock.now(),
-            templates={name: template for name, template in found if template is not None},
+            templates=self._templates(view.namespace, graph.templates),
+            cluster_templates=self._templates("", graph.cluster_templates),
             children=self._cache.children.of_flow(view.uid),
             vanished=self._cache.children.vanished(view.uid),
             refusals=dict(memory.refusals),
@@ -177,6 +187,7 @@ class Snapshots:
             pods=self._probed_pods(view, memory),
             pods_unseen=self._cache.unseen(POD, view.namespace),
             templates_unseen=self._cache.unseen(JOB_TEMPLATE, view.namespace),
+            cluster_templates_unseen=self._cache.unseen(CLUSTER_JOB_TEMPLATE, "") if graph.cluster_templates else "",
             missing=self._cache.installed.missing(JOB_FLOW),
             foreign=None if write is None else ForeignWrite(write.manager, write.at, since, memory.noticed),
         )

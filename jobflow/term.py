@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from jobflow.act.flow import FlowActor
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.api.resources import JOB_FLOW, Key
 from jobflow.cache.expectations import Expectations
 from jobflow.clock import Clock
 from jobflow.controller import Controller
@@ -110,8 +110,8 @@ class Term:
         cache = self._ownership.cache
         for flow in sorted(cache.flows.values(), key=lambda flow: flow.created or UNKNOWN_AGE):
             self.queue.add(Key(JOB_FLOW.kind, flow.namespace, flow.name))
-        for template in cache.templates.values():
-            self.queue.add_after(Key(JOB_TEMPLATE.kind, template.namespace, template.name), TEMPLATE_SECONDS)
+        for template in (*cache.templates.values(), *cache.cluster_templates.values()):
+            self.queue.add_after(template.key, TEMPLATE_SECONDS)
 
     async def run(self, workers: int) -> None:
         """Work until closed. The events of the last passes are sent before it ends, for two seconds at most."""

@@ -5,6 +5,9 @@ In: which namespaces to see. Out: reflectors of the kinds that flows are made of
 is filled by itself: a flow needs nothing from another, and rights that are missing in one keep only its own flows
 waiting. Where it sees the whole cluster, one more watch, of CRDs, wakes those whose kind was absent.
 
+ClusterJobTemplates are in no namespace: they are watched where that was asked for, and by a controller that sees the
+whole cluster.
+
 What may not be seen (403) is told by `unseen`, at the start and later: without flows or children nothing is done, since
 nobody knows what there is; without templates only the steps wait that need one which is not known.
 """
@@ -19,7 +22,14 @@ from typing import Any, Protocol
 from jobflow.api import names
 from jobflow.api.access import Rule, Scope
 from jobflow.api.objects import FlowObject, TemplateObject, flow_view, template_view
-from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, JOB_FLOW, JOB_TEMPLATE, POD, Resource
+from jobflow.api.resources import (
+    CLUSTER_JOB_TEMPLATE,
+    CUSTOM_RESOURCE_DEFINITION,
+    JOB_FLOW,
+    JOB_TEMPLATE,
+    POD,
+    Resource,
+)
 from jobflow.cache.cache import Cache
 from jobflow.cache.installed import Installed
 from jobflow.cache.scoped import Scoped, WholeSink
@@ -36,6 +46,9 @@ ACCESS = (
     *(Rule(resource, READ) for resource in (vcjob.RESOURCE, POD, JOB_TEMPLATE, JOB_FLOW)),
     Rule(CUSTOM_RESOURCE_DEFINITION, READ, scope=Scope.CLUSTER),
 )
+CLUSTER_TEMPLATES_ACCESS = (Rule(CLUSTER_JOB_TEMPLATE, READ, scope=Scope.CLUSTER),)  # where they are switched on
+CONFINED = "the controller works in some namespaces only, and sees no kind that is the whole cluster's"
+SWITCHED_OFF = "the controller runs without --enable-cluster-templates"
 
 
 class Whole(Sink[Any], WholeSink[Any], Protocol):
@@ -56,20 +69,30 @@ class Watch:
         return f"{self.resource} in {self.namespace}" if self.namespace else str(self.resource)
 
 
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What a controller looks at: these namespaces, or all; the cluster's templates too."""
+
+    namespaces: Sequence[str] = ()
+    cluster_templates: bool = False
+
+
 class Watches:
     """All streams of one controller. `on_sight` is called when what was refused may be seen (again)."""
 
     def __init__(
-        self, client: Client, clock: Clock, namespaces: Sequence[str], cache: Cache, on_sight: Callable[[], None]
+        self, client: Client, clock: Clock, sights: Sights, cache: Cache, on_sight: Callable[[], None]
     ) -> None:
         self._client = client
         self._clock = clock
-        self._namespaces = namespaces
+        self._namespaces = sights.namespaces
         self._on_sight = on_sight
+        of_cluster = self._of(CLUSTER_JOB_TEMPLATE, Codec(TemplateObject, template_view), cache.cluster_templates)
         self._kinds = (  # in the order in which they start
             self._of(vcjob.RESOURCE, Codec(vcjob.Job, vcjob.view), cache.children, names.CREATED_BY_JOB_FLOW),
             self._of(POD, Codec(pod.Pod, pod.view), cache.pods, names.PROBED),
             self._of(JOB_TEMPLATE, Codec(TemplateObject, template_view), cache.templates),
+            *([of_cluster] if sights.cluster_templates and not self._namespaces else ()),
             self._of(JOB_FLOW, Codec(FlowObject, flow_view), cache.flows),
         )
         self._by_place = {(watch.resource, watch.namespace): watch for watch in self.all}
@@ -101,6 +124,8 @@ class Watches:
     def unseen(self, resource: Resource, namespace: str) -> str:
         """Why the cluster may have other objects of this kind in this namespace than the cache has; or nothing."""
         watch = self._by_place.get((resource, namespace if self._namespaces else None))
+        if watch is None and resource == CLUSTER_JOB_TEMPLATE:
+            return CONFINED if self._namespaces else SWITCHED_OFF
         return watch.reflector.refusal if watch is not None else ""
 
     @property
@@ -120,7 +145,7 @@ class Watches:
             for watch in watches:
                 spawn(watch.reflector)
                 listed = group.create_task(self._filled(watch), name=f"fill {watch}")
-                if watch.resource == JOB_TEMPLATE:
+                if watch.resource in (JOB_TEMPLATE, CLUSTER_JOB_TEMPLATE):
                     await watch.reflector.synced_or_refused()
                 elif watch.resource != POD:  # steps that ask pods wait for them; nothing else does
                     await listed

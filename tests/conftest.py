@@ -69,6 +69,9 @@ def refusal(code: int, reason: str = "", message: str = "no", name: str = "f-a")
     return answer(body | {"details": {"name": name}} if name else body, code)
 
 
+COLLECTIONS = ("jobflows", "jobs", "events", "clusterjobtemplates", "jobtemplates")
+
+
 class ScriptedApi:
     """Below the Transport seam: keeps what was asked, and answers by `METHOD plural`; else it stores what it gets."""
 
@@ -88,7 +91,7 @@ class ScriptedApi:
 
     async def request(self, request: Request, timeout: float) -> Response:
         self.asked.append(request)
-        collection = next(part for part in ("jobflows", "jobs", "events", "jobtemplates") if part in request.path)
+        collection = next(part for part in COLLECTIONS if part in request.path)
         reply = self.answers.get(f"{request.method} {collection}", self.store)
         if isinstance(reply, Exception):
             raise reply

@@ -67,6 +67,13 @@ def test_every_kind_of_value_from_a_file(file):
     assert (settings.namespaces, settings.leader_elect, settings.lease_name) == (("a", "b"), True, "x")
 
 
+def test_cluster_templates_are_off_and_switched_on_in_each_way(file):
+    assert not Settings().enable_cluster_templates
+    assert load({"enable_cluster_templates": True}, {}).enable_cluster_templates
+    assert load({}, {"JOBFLOW_ENABLE_CLUSTER_TEMPLATES": "true"}).enable_cluster_templates
+    assert load({}, {}, file("enableClusterTemplates: true")).enable_cluster_templates
+
+
 def test_a_switch_can_be_taken_back(file):
     assert load({"leader_elect": False}, {"JOBFLOW_LEADER_ELECT": "1"}).leader_elect is False
 
@@ -95,6 +102,13 @@ def test_no_setting_is_called_as_a_variable_that_kubernetes_makes(field):
         ("the file", {}, {}, "leaseSeconds: 3", ["leaseSeconds in ", "jobflow.yaml", "3", "6"]),
         ("an address", {"metrics_address": "x"}, {}, "", ["--metrics-address", "'x'", "host:port"]),
         ("a word", {}, {"JOBFLOW_LOG_LEVEL": "loud"}, "", ["$JOBFLOW_LOG_LEVEL", "'loud'", "'debug'"]),
+        (
+            "a switch beside what excludes it",
+            {"namespaces": ("a",)},
+            {},
+            "enableClusterTemplates: true",
+            ["enableClusterTemplates in ", "True", "some namespaces only"],
+        ),
         ("a typo", {}, {}, "leaderelect: true", ["jobflow.yaml", "'leaderelect'", 'did you mean "leaderElect"']),
         ("a list of settings", {}, {}, "- a", ["jobflow.yaml", "mapping"]),
         ("no YAML", {}, {}, "a: [", ["jobflow.yaml", "not YAML"]),

@@ -1,5 +1,6 @@
 """manifests/ is what `jobflow manifests` writes: what users install is what this code expects."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,31 @@ class TestOverlays:
         assert ("Role", NAME) in objects
         container = objects["Deployment", NAME]["spec"]["template"]["spec"]["containers"][0]
         assert "--namespace=default" in container["args"]
+
+    def test_cluster_templates_are_the_base_and_a_component(self):
+        base, objects = kustomized("base"), kustomized("overlays/cluster-templates")
+        more = f"{NAME}-cluster-templates"
+        assert objects.keys() - base.keys() == {
+            ("CustomResourceDefinition", "clusterjobtemplates.ext.flow.volcano.sh"),
+            ("ClusterRole", more),
+            ("ClusterRoleBinding", more),
+            ("ClusterRole", "jobflow-cluster-templates-view"),
+        }
+        assert {key for key in base if objects[key] != base[key]} == {("Deployment", NAME)}
+        args = [one["Deployment", NAME]["spec"]["template"]["spec"]["containers"][0]["args"] for one in (objects, base)]
+        assert args[0] == [*args[1], "--enable-cluster-templates"]
+
+    def test_the_component_goes_with_other_overlays(self, tmp_path):
+        shutil.copytree(CHECKED_IN, tmp_path / "manifests")
+        words = {"resources": ["../manifests/overlays/ha"], "components": ["../manifests/components/cluster-templates"]}
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine/kustomization.yaml").write_text(yaml.safe_dump(words))
+        deployment = kustomized(tmp_path / "mine")["Deployment", NAME]["spec"]
+        assert deployment["replicas"] == 3
+        assert "--enable-cluster-templates" in deployment["template"]["spec"]["containers"][0]["args"]
+
+    def test_no_right_to_cluster_templates_without_it(self):
+        assert "clusterjobtemplates" not in str([obj.get("rules") for obj in install()])
 
     def test_high_availability_is_three_replicas_on_three_nodes(self):
         objects = kustomized("overlays/ha")

@@ -14,7 +14,7 @@ from jobflow.app import App
 from jobflow.config import Settings
 from jobflow.kube.client import Client
 from jobflow.kube.transport import Request, Response, Transport
-from jobflow.local.apiserver.streams import Answer
+from jobflow.local.apiserver.wire.streams import Answer
 from jobflow.local.controlplane import ControlPlane, LocalSettings
 from jobflow.testing.builders import flow, template
 from jobflow.testing.clock import VirtualClock

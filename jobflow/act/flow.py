@@ -93,6 +93,8 @@ class FlowActor:
         """The children that exist now, and the first error: one call's does not keep back another."""
         calls = [self._create(flow, wanted, memory) for wanted in plan.creates]
         calls += [self._delete(flow, wanted) for wanted in plan.deletes]
+        if not calls:  # as in most passes: to gather nothing would still take a turn of the event loop
+            return [], None
         results = await asyncio.gather(*calls, return_exceptions=True)
         failure = next((result for result in results if isinstance(result, BaseException)), None)
         return [result for result in results if isinstance(result, _Child)], failure
@@ -107,7 +109,8 @@ class FlowActor:
                 return _Child(wanted.name, found)
             case Refused(reason, message, final):
                 memory.refused(wanted.name, wanted.basis, reason, message, final, self.clock.now())
-                log.warning("child refused", step=wanted.node.step, job=wanted.name, reason=reason, message=message)
+                said = "as the step tells" if final else message  # a 422 quotes fields, and so users' values
+                log.warning("child refused", step=wanted.node.step, job=wanted.name, reason=reason, message=said)
                 return None
 
     async def _delete(self, flow: Flow, wanted: DeleteChild) -> None:

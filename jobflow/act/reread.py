@@ -9,12 +9,18 @@ from __future__ import annotations
 import msgspec
 
 from jobflow.api.objects import FlowObject, FlowView, TemplateObject, TemplateView, flow_view, template_view
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Key
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, Key
 from jobflow.cache.cache import Cache
 from jobflow.kube.client import Client
 from jobflow.reconcile.phase import FINAL_PHASES
 
 AGAIN_SECONDS = 30.0  # a replica of the API server may take a moment to take up a CRD; what is gone for good stays gone
+
+
+class _Templates(msgspec.Struct):
+    """A list of one: the right to list templates is there, for the watch, and the right to get one is not."""
+
+    items: tuple[TemplateObject, ...] = ()
 
 
 async def reread(client: Client, cache: Cache, key: Key) -> None:
@@ -28,10 +34,13 @@ async def reread(client: Client, cache: Cache, key: Key) -> None:
         if _same_version(cache.flows.get(place), flow):
             cache.flows.put(flow)
     else:
-        body = await client.get(JOB_TEMPLATE, *place)
-        template = template_view(msgspec.json.decode(body, type=TemplateObject))
-        if _same_version(cache.templates.get(place), template):
-            cache.templates.put(template)
+        resource = JOB_TEMPLATE if key.kind == JOB_TEMPLATE.kind else CLUSTER_JOB_TEMPLATE
+        templates = cache.templates_in(key.namespace)
+        async for page in client.list(resource, key.namespace, field_selector=f"metadata.name={key.name}"):
+            for found in msgspec.json.decode(page, type=_Templates).items:
+                template = template_view(found)
+                if _same_version(templates.get(place), template):
+                    templates.put(template)
 
 
 def is_worth_a_look(cache: Cache, key: Key) -> bool:
@@ -40,12 +49,13 @@ def is_worth_a_look(cache: Cache, key: Key) -> bool:
     if key.kind == JOB_FLOW.kind:
         flow = cache.flows.get(place)
         return _is_curable(cache, flow) and flow is not None and flow.status.state.phase not in FINAL_PHASES
-    return _is_curable(cache, cache.templates.get(place))
+    return _is_curable(cache, cache.templates_in(key.namespace).get(place))
 
 
 def _is_curable(cache: Cache, view: FlowView | TemplateView | None) -> bool:
-    kind = JOB_FLOW if isinstance(view, FlowView) else JOB_TEMPLATE
-    return view is not None and bool(view.lost) and not cache.installed.missing(kind)
+    if view is None or not view.lost:
+        return False
+    return not cache.installed.missing(view.resource if isinstance(view, TemplateView) else JOB_FLOW)
 
 
 def _same_version(seen: FlowView | TemplateView | None, live: FlowView | TemplateView) -> bool:

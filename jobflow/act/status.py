@@ -11,13 +11,14 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from jobflow.api.access import Rule
+from jobflow.api.access import Rule, Scope
 from jobflow.api.metadata import ObjectMeta
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, Resource
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, Resource
 from jobflow.api.status import JobFlowStatus, JobTemplateStatus
 from jobflow.kube.client import Client
 
 ACCESS = tuple(Rule(resource, ("update",), "status") for resource in (JOB_FLOW, JOB_TEMPLATE))
+CLUSTER_TEMPLATES_ACCESS = (Rule(CLUSTER_JOB_TEMPLATE, ("update",), "status", Scope.CLUSTER),)
 
 
 S = TypeVar("S", JobFlowStatus, JobTemplateStatus)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, NAMESPACE, VOLCANO_JOB, Resource
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, NAMESPACE, VOLCANO_JOB, Resource
 from jobflow.cli.check import ACCEPTED
 from jobflow.cli.documents import Document, Finding, Severity
 from jobflow.cli.following import Target
@@ -21,7 +21,7 @@ from jobflow.cli.inputs import namespace_of
 from jobflow.kube.client import Client
 from jobflow.kube.errors import AlreadyExists, ApiError, NotFound
 
-LATER = (JOB_TEMPLATE, VOLCANO_JOB, JOB_FLOW)  # in this order, after the kinds that they may refer to
+LATER = (CLUSTER_JOB_TEMPLATE, JOB_TEMPLATE, VOLCANO_JOB, JOB_FLOW)  # in this order, after what they may refer to
 
 
 class Refused(Exception):

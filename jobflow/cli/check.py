@@ -18,8 +18,10 @@ from jobflow.cli.check_cron import cron_job_problems
 from jobflow.cli.check_dependencies import dependency_findings
 from jobflow.cli.check_endless import endless_findings
 from jobflow.cli.check_fields import Fields
+from jobflow.cli.check_outputs import output_findings
+from jobflow.cli.check_parameters import parameter_findings
 from jobflow.cli.check_pods import pod_problems
-from jobflow.cli.check_references import Named, duplicate_findings, named_object, template_findings
+from jobflow.cli.check_references import TEMPLATES, Named, duplicate_findings, named_object, template_findings
 from jobflow.cli.documents import Document, Documents, Finding, Severity
 
 ACCEPTED: Mapping[str, Resource] = {
@@ -27,6 +29,7 @@ ACCEPTED: Mapping[str, Resource] = {
     for resource in (
         resources.JOB_FLOW,
         resources.JOB_TEMPLATE,
+        resources.CLUSTER_JOB_TEMPLATE,
         resources.VOLCANO_JOB,
         resources.CRON_JOB,
         resources.QUEUE,
@@ -52,12 +55,14 @@ def check(documents: Documents, namespace: str = "default") -> list[Finding]:
             if resource not in known:
                 known[resource] = Fields(_schema(resource))
             findings += _object_findings(document, resource, known[resource])
-            if resource in (resources.JOB_TEMPLATE, resources.VOLCANO_JOB):
+            if resource in (*TEMPLATES, resources.VOLCANO_JOB):
                 findings += endless_findings(document)
                 findings += dependency_findings(document)
             named += named_object(document, resource, namespace)
     findings += duplicate_findings(named)
     findings += template_findings(named)
+    findings += output_findings(named)
+    findings += parameter_findings(named, namespace)
     return _in_order(findings, documents)
 
 
@@ -101,7 +106,7 @@ def _rule_problems(data: Mapping[str, Any], resource: Resource) -> list[Problem]
         return []  # told by the schema
     if resource == resources.JOB_FLOW:
         return _flow_problems(spec)
-    if resource in (resources.JOB_TEMPLATE, resources.VOLCANO_JOB):
+    if resource in (*TEMPLATES, resources.VOLCANO_JOB):
         from jobflow.api.validate import template_problems
 
         job_names = _job_name_problems(data, spec) if resource == resources.VOLCANO_JOB else []
@@ -126,7 +131,8 @@ def _flow_problems(spec: Mapping[str, Any]) -> list[Problem]:
     from jobflow.api.validate import flow_problems
 
     try:
-        steps = JobFlowSpec.model_validate({"flows": spec.get("flows", [])})  # no rule needs the other fields
+        judged = {"flows": spec.get("flows", []), "parameters": spec.get("parameters")}  # no rule needs the others
+        steps = JobFlowSpec.model_validate(judged)
     except ValidationError:
         return []  # a wrong type or a missing name, told by the schema
     return flow_problems(steps)
@@ -171,6 +177,7 @@ def _schema(resource: Resource) -> Mapping[str, Any]:
     builders = {
         resources.JOB_FLOW: crd.job_flow_crd,
         resources.JOB_TEMPLATE: crd.job_template_crd,
+        resources.CLUSTER_JOB_TEMPLATE: crd.cluster_job_template_crd,
         resources.VOLCANO_JOB: crd.volcano_job_crd,
         resources.CRON_JOB: crd.cron_job_crd,
         resources.QUEUE: crd.queue_crd,

@@ -39,8 +39,8 @@ class Fields:
     """What is known of one kind's fields; read once, asked for each document of the kind."""
 
     def __init__(self, schema: Schema) -> None:
-        from jobflow.local.apiserver.object_meta import OBJECT_META
-        from jobflow.local.apiserver.schema import StructuralSchema
+        from jobflow.local.apiserver.schema.object_meta import OBJECT_META
+        from jobflow.local.apiserver.schema.structural import StructuralSchema
 
         self._schema = schema
         self._structural = StructuralSchema(dict(schema))

@@ -16,7 +16,9 @@ from jobflow.api.resources import Resource
 from jobflow.cli.documents import Document, Finding, Severity
 
 if TYPE_CHECKING:
-    from jobflow.api.jobflow import JobFlowSpec
+    from jobflow.api.jobflow import FlowStep, JobFlowSpec
+
+TEMPLATES = (resources.JOB_TEMPLATE, resources.CLUSTER_JOB_TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ def duplicate_findings(named: list[Named]) -> Iterator[Finding]:
 
 def template_findings(named: list[Named]) -> Iterator[Finding]:
     """Each step against the templates of the files: is there one, and can the child be named?"""
-    templates = {(one.namespace, one.name): one for one in named if one.resource == resources.JOB_TEMPLATE}
+    templates = {(one.namespace, one.name): one for one in named if one.resource in TEMPLATES}
     for flow in named:
         if flow.resource == resources.JOB_FLOW:
-            for step in _steps(flow.document.data):
-                template = templates.get((flow.namespace, step.template))
+            for step in steps_of(flow.document.data):
+                template = templates.get(("" if step.cluster else flow.namespace, step.template))
                 if template is None:
                     yield _template_missing(flow, step, templates)
                 else:
@@ -73,9 +75,9 @@ def template_findings(named: list[Named]) -> Iterator[Finding]:
 def _probe_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> Iterator[Finding]:
     """Probes of a task, where the templates of all targets are in the files and none has such a task."""
     spec = _parsed(flow)
-    runs = {step.name: step.template for step in spec.flows} if spec else {}
+    runs = {step.name: _place(flow, step) for step in spec.flows} if spec else {}
     for index, step in enumerate(spec.flows if spec else ()):
-        found = [templates.get((flow.namespace, runs.get(target, target))) for target in step.targets]
+        found = [templates.get(runs.get(target, (flow.namespace, target))) for target in step.targets]
         if step.depends_on is None or step.depends_on.probe is None or not found or None in found:
             continue
         known = {task for template in found if template for task in _task_names(template)}
@@ -96,19 +98,32 @@ def _task_names(template: Named) -> list[str]:
 
 
 def _patch_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> Iterator[Finding]:
-    """Patches that do not fit their templates, where both are in the files."""
+    """Patches that do not fit their templates, where both are in the files, and values in them that do not count."""
+    from jobflow.api.jobflow import INJECTED
+    from jobflow.api.validate_parameters import is_filled
     from jobflow.reconcile.patch import PatchProblem, patched
 
     spec = _parsed(flow)
     for index, step in enumerate(spec.flows if spec else ()):
-        template = templates.get((flow.namespace, step.template))
+        template = templates.get(_place(flow, step))
         whole = template.document.data.get("spec") if template else None
-        if step.patch is None or not isinstance(whole, Mapping):
-            continue
+        for name in step.patch.injected if step.patch else ():
+            said = (
+                f"{INJECTED[name]} counts as unset, since Volcano's own CRD writes {' and '.join(INJECTED)} into every "
+                "jobSpec; to set it, write patch.spec"
+            )
+            yield flow.document.finding(Severity.WARNING, f"spec.flows[{index}].patch.jobSpec.{name}", said)
+        if step.patch is None or not isinstance(whole, Mapping) or is_filled(step, whole):
+            continue  # with values to put in first, told by `check_parameters.py`
         try:
-            patched(whole, step.patch)
+            patched(whole, step.patch.meant)
         except PatchProblem as problem:
             yield flow.document.finding(Severity.ERROR, f"spec.flows[{index}].patch", str(problem))
+
+
+def _place(flow: Named, step: FlowStep) -> tuple[str, str]:
+    """Where the step's template is among the files': a ClusterJobTemplate is in no namespace."""
+    return "" if step.cluster_template else flow.namespace, step.template
 
 
 def _parsed(flow: Named) -> JobFlowSpec | None:
@@ -122,15 +137,21 @@ def _parsed(flow: Named) -> JobFlowSpec | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Reference:
     """A step by its name, the template it runs, and the field that says which that is."""
 
     name: str
     template: str
     path: str
+    cluster: bool = False  # it is a ClusterJobTemplate
+
+    @property
+    def kind(self) -> str:
+        """The kind of the template."""
+        return (resources.CLUSTER_JOB_TEMPLATE if self.cluster else resources.JOB_TEMPLATE).kind
 
 
-def _steps(data: Mapping[str, Any]) -> Iterator[_Step]:
+def steps_of(data: Mapping[str, Any]) -> Iterator[Reference]:
     """The steps that have a name, whatever else is wrong with the flow."""
     spec = data.get("spec")
     flows = spec.get("flows") if isinstance(spec, Mapping) else None
@@ -141,30 +162,37 @@ def _steps(data: Mapping[str, Any]) -> Iterator[_Step]:
         reference = step.get("templateRef")
         other = reference.get("name") if isinstance(reference, Mapping) else None
         if isinstance(other, str) and other:
-            yield _Step(name, other, f"spec.flows[{index}].templateRef.name")
+            cluster = reference.get("kind") == resources.CLUSTER_JOB_TEMPLATE.kind
+            yield Reference(name, other, f"spec.flows[{index}].templateRef.name", cluster)
         else:
-            yield _Step(name, name, f"spec.flows[{index}].name")
+            yield Reference(name, name, f"spec.flows[{index}].name")
 
 
-def _template_missing(flow: Named, step: _Step, templates: Mapping[tuple[str, str], Named]) -> Finding:
-    """An error where the files hold templates, which this one was then meant to be among.
+def _template_missing(flow: Named, step: Reference, templates: Mapping[tuple[str, str], Named]) -> Finding:
+    """An error where the files hold templates of its kind, which this one was then meant to be among.
 
     Files without any leave it to the cluster to have it.
     """
     elsewhere = [namespace for namespace, name in templates if name == step.template]
-    if elsewhere:
+    if step.cluster and flow.namespace in elsewhere:
+        said = f'"{step.template}" is a JobTemplate in these files: take templateRef.kind away'
+        return flow.document.finding(Severity.ERROR, step.path, said)
+    if not step.cluster and "" in elsewhere:
+        said = f'"{step.template}" is a ClusterJobTemplate in these files: say templateRef.kind: ClusterJobTemplate'
+        return flow.document.finding(Severity.ERROR, step.path, said)
+    if elsewhere and not step.cluster:
         said = f'JobTemplate "{step.template}" is in namespace "{elsewhere[0]}", the flow in "{flow.namespace}"'
         return flow.document.finding(Severity.ERROR, step.path, said)
-    if templates:
-        near = suggestion(step.template, [name for namespace, name in templates if namespace == flow.namespace])
-        said = f'there is no JobTemplate "{step.template}" in these files{near}'
-        return flow.document.finding(Severity.ERROR, step.path, said)
-    absent = f'there is no JobTemplate "{step.template}" in these files'
-    said = f'{absent}; the step waits until namespace "{flow.namespace}" has one'
+    siblings = [name for namespace, name in templates if namespace == ("" if step.cluster else flow.namespace)]
+    absent = f'there is no {step.kind} "{step.template}" in these files'
+    if siblings or (templates and not step.cluster):
+        return flow.document.finding(Severity.ERROR, step.path, f"{absent}{suggestion(step.template, siblings)}")
+    place = "the cluster" if step.cluster else f'namespace "{flow.namespace}"'
+    said = f"{absent}; the step waits until {place} has one"
     return flow.document.finding(Severity.WARNING, step.path, said)
 
 
-def _name_findings(flow: Named, step: _Step, template: Named) -> Iterator[Finding]:
+def _name_findings(flow: Named, step: Reference, template: Named) -> Iterator[Finding]:
     from jobflow.api.validate import name_problems
 
     spec = template.document.data.get("spec")

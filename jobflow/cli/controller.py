@@ -11,11 +11,14 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from jobflow.cli.verb import verb
 
 if TYPE_CHECKING:
     from jobflow.clock import Clock
@@ -45,84 +48,84 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-def controller(
+@dataclass(frozen=True)
+class Flags:
+    """What the command line said, by the names of the settings; None where it said nothing."""
+
     config: Annotated[
         Path | None,
         typer.Option("--config", metavar="FILE", help="Settings as YAML; flags and JOBFLOW_... variables come first."),
-    ] = None,
+    ] = None
     kubeconfig: Annotated[
         str | None,
         typer.Option(
             "--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, ~/.kube/config, or the pod's service account."
         ),
-    ] = None,
-    context: Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")] = None,
-    namespace: Annotated[
+    ] = None
+    context: Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")] = None
+    namespaces: Annotated[
         list[str] | None, typer.Option("--namespace", "-n", help="Work in this namespace only; may be repeated.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Flows handled at once. Default: 32.")] = None,
+    ] = None
+    workers: Annotated[int | None, typer.Option("--workers", help="Flows handled at once. Default: 32.")] = None
+    enable_cluster_templates: Annotated[
+        bool | None,
+        typer.Option(
+            "--enable-cluster-templates/--no-enable-cluster-templates",
+            help="Let steps run ClusterJobTemplates too. Default: no.",
+        ),
+    ] = None
     leader_elect: Annotated[
         bool | None,
         typer.Option(
             "--leader-elect/--no-leader-elect", help="One of several replicas works, the others stand by. Default: no."
         ),
-    ] = None,
+    ] = None
     lease_namespace: Annotated[
         str | None, typer.Option("--lease-namespace", help="Of the Lease. Default: the pod's, or the context's.")
-    ] = None,
+    ] = None
     lease_name: Annotated[
         str | None, typer.Option("--lease-name", help="Of the Lease. Default: jobflow-controller.")
-    ] = None,
+    ] = None
     lease_seconds: Annotated[
         int | None, typer.Option("--lease-seconds", help="How long a leader that is gone is respected. Default: 15.")
-    ] = None,
-    probe_allow_cidr: Annotated[
+    ] = None
+    probe_allow_cidrs: Annotated[
         list[str] | None,
         typer.Option(
             "--probe-allow-cidr", metavar="RANGE", help="Probes may ask these addresses too; may be repeated."
         ),
-    ] = None,
-    probe_deny_cidr: Annotated[
+    ] = None
+    probe_deny_cidrs: Annotated[
         list[str] | None,
         typer.Option("--probe-deny-cidr", metavar="RANGE", help="Probes never ask these; wins; may be repeated."),
-    ] = None,
+    ] = None
     metrics_address: Annotated[
         str | None,
         typer.Option(
             "--metrics-address", metavar="HOST:PORT", help="Serve /metrics, /healthz, /readyz. Default: do not."
         ),
-    ] = None,
+    ] = None
     log_format: Annotated[
         Format | None, typer.Option("--log-format", help="Lines for people, or for a collector. Default: text.")
-    ] = None,
+    ] = None
     log_level: Annotated[
         Level | None, typer.Option("--log-level", help="The least level that is logged. Default: info.")
-    ] = None,
-) -> None:
+    ] = None
+
+
+@verb
+def controller(flags: Flags) -> None:
     """Run the controller against an API server."""
     from jobflow.config import SettingsError, load
     from jobflow.kube.http import KubeconfigError
     from jobflow.obs.health import AddressTakenError
     from jobflow.obs.log import configure
 
-    flags = {
-        "kubeconfig": kubeconfig,
-        "context": context,
-        "namespaces": tuple(namespace) if namespace else None,
-        "workers": workers,
-        "leader_elect": leader_elect,
-        "lease_namespace": lease_namespace,
-        "lease_name": lease_name,
-        "lease_seconds": lease_seconds,
-        "probe_allow_cidrs": tuple(probe_allow_cidr) if probe_allow_cidr else None,
-        "probe_deny_cidrs": tuple(probe_deny_cidr) if probe_deny_cidr else None,
-        "metrics_address": metrics_address,
-        "log_format": log_format,
-        "log_level": log_level,
-    }
+    given = {name: tuple(value) or None if isinstance(value, list) else value for name, value in vars(flags).items()}
+    del given["config"]
     named = os.environ.get(CONFIG_VARIABLE)
     try:
-        settings = load(flags, os.environ, config or (Path(named) if named else None))
+        settings = load(given, os.environ, flags.config or (Path(named) if named else None))
         configure(settings.log_level, settings.log_format)
         asyncio.run(control(settings))  # not on uvloop, which mixes up sockets: docs/dependencies.md
     except (SettingsError, KubeconfigError, AddressTakenError) as error:
@@ -138,6 +141,7 @@ def controller(
 async def control(settings: Settings, machine: Clock | None = None, patience: Patience | None = None) -> None:
     """Connect, work (or stand by), drain. Of `machine` only the wall clock may differ from the system's."""
     from jobflow.app import App
+    from jobflow.cache.garbage import short_collections
     from jobflow.cli.interrupts import Interrupts
     from jobflow.clock import SystemClock
     from jobflow.kube.client import Client
@@ -166,6 +170,7 @@ async def control(settings: Settings, machine: Clock | None = None, patience: Pa
         if metrics is not None:
             metrics.read_from(app.readings)
             await _serve(stack, settings, app.unready, metrics, clock)
+        await stack.enter_async_context(short_collections(clock, app.synced, lambda: not app.queue))
         interrupts = stack.enter_context(Interrupts())
         await app.run(interrupts.event)
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from msgspec import Struct, ValidationError, field
-from msgspec.json import decode
+from msgspec.json import decode, encode
 
 from jobflow.api.children import ChildPhase, ChildView
 from jobflow.api.objects import FlowView
 from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
-from jobflow.api.status import FlowPhase, FlowStatus, JobFlowStatus, Outcome, StepPhase
+from jobflow.api.status import FlowPhase, FlowStatus, JobFlowStatus, Outcome, OutputStatus, StepPhase
 from jobflow.cli.pictures import FlowPicture, StepPicture, levels, one_line
 from jobflow.cli.pods import PodView, first_problem, pods_phrase
 
@@ -141,7 +141,20 @@ def _step(entry: FlowStatus, shape: Shape, facts: Callable[[str], JobFacts | Non
         detail=_detail(known, entry.phase) if known else "",
         job=entry.jobName,
         job_uid=entry.jobUID,
+        outputs=tuple((output.name, _shown(output)) for output in entry.outputs if _tells(output, entry.phase)),
     )
+
+
+def _tells(output: OutputStatus, phase: StepPhase) -> bool:
+    """Of a step that failed nobody expects what it would have left."""
+    return output.value is not None or phase is StepPhase.SUCCEEDED
+
+
+def _shown(output: OutputStatus) -> str:
+    """A value as the Job wrote it; why there is none, where there is none."""
+    if output.value is None:
+        return f"(none: {output.message})"
+    return output.text or (output.value if isinstance(output.value, str) else encode(output.value).decode())
 
 
 def _detail(facts: JobFacts, phase: StepPhase) -> str:

@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
 RUN_EXIT_CODES = """\b
 Exit codes:
   0    every flow and job succeeded
-  1    at least one failed
+  1    at least one failed, or can never start: its Job is refused, a template is missing
   2    the files or options cannot be used; nothing was run
   70   a bug in jobflow
   124  --timeout passed first

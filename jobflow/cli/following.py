@@ -44,9 +44,9 @@ class Following:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = tuple(targets)
-        self.flows = Store[str, FlowView](lambda flow: flow.uid, _version, self._flow_changed)
-        self.jobs = Store[str, ChildView](lambda job: job.uid, _version, self._job_changed)
-        self.pods = Store[str, PodView](lambda pod: pod.uid, _version, self._pod_changed)
+        self.flows = Store[str, FlowView](lambda flow: flow.uid, self._flow_changed)
+        self.jobs = Store[str, ChildView](lambda job: job.uid, self._job_changed)
+        self.pods = Store[str, PodView](lambda pod: pod.uid, self._pod_changed)
         self._jobs_seen: dict[str, ChildView] = {}  # by UID, deleted ones too: a finished step's Job may be gone
         self._pods_seen: dict[str, dict[str, PodView]] = defaultdict(dict)  # by UID of the Job, then of the pod
         self._pictures = {target.uid: _unseen(target) for target in targets}
@@ -142,10 +142,6 @@ class Following:
         if uid in self._pictures:
             self._dirty.add(uid)
             self._changed.set()
-
-
-def _version(view: FlowView | ChildView | PodView) -> str:
-    return view.resource_version
 
 
 def _unseen(target: Target) -> FlowPicture:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB, Resource
+from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB, Resource
 from jobflow.cli.check import check
+from jobflow.cli.check_parameters import unset_findings
+from jobflow.cli.check_references import TEMPLATES, steps_of
 from jobflow.cli.documents import STANDARD_INPUT, Document, Documents, Finding, Severity, load_documents
+from jobflow.cli.parameters import override
 from jobflow.cli.pictures import DEFAULT_NAMESPACE
 
 
@@ -29,10 +32,13 @@ class Inputs:
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-def read_inputs(files: Sequence[str], *, kept: bool) -> Inputs:
-    """Read and check; `kept` says that there are objects of earlier runs."""
+def read_inputs(files: Sequence[str], *, kept: bool, parameters: Sequence[str] = ()) -> Inputs:
+    """Read and check; `kept` says that there are objects of earlier runs, `parameters` are values as `n=8`."""
     documents = load_documents(files)
-    found = check(documents)
+    given = override(documents, parameters)
+    found = given + check(documents)
+    unset = list(unset_findings(documents))
+    found = [finding for finding in found if _place(finding) not in set(map(_place, unset))] + unset
     if not kept:
         missing = list(_missing_templates(documents))
         places = {_place(finding) for finding in missing}
@@ -56,17 +62,13 @@ def namespace_of(document: Document) -> str:
 
 
 def _missing_templates(documents: Documents) -> Iterator[Finding]:
-    """Steps of files that hold no template at all; where they hold some, `check` has said it better."""
-    if any(is_a(document, JOB_TEMPLATE) for document in documents):
-        return
+    """Steps of files that hold no template of its kind; where they hold some, `check` has said it better."""
+    there = {kind.kind for kind in TEMPLATES if any(is_a(document, kind) for document in documents)}
     for document in documents:
-        spec = document.data.get("spec") if is_a(document, JOB_FLOW) else None
-        steps = spec.get("flows") if isinstance(spec, dict) else None
-        for index, step in enumerate(steps if isinstance(steps, list) else ()):
-            name = step.get("name") if isinstance(step, dict) else None
-            if isinstance(name, str) and name:
-                said = f'there is no JobTemplate "{name}" in these files; name the file that has it as well'
-                yield document.finding(Severity.ERROR, f"spec.flows[{index}].name", said)
+        for step in steps_of(document.data) if is_a(document, JOB_FLOW) else ():
+            if step.kind not in there:
+                said = f'there is no {step.kind} "{step.template}" in these files; name the file that has it as well'
+                yield document.finding(Severity.ERROR, step.path, said)
 
 
 def _nothing_to_run(files: Sequence[str], documents: Documents, found: Sequence[Finding]) -> list[Finding]:

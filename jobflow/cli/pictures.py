@@ -30,6 +30,7 @@ class StepPicture:
     detail: str = ""
     job: str = ""
     job_uid: str = ""
+    outputs: tuple[tuple[str, str], ...] = ()  # names, and values as JSON writes them
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """`jobflow render`: the Jobs that flows would create, without a cluster.
 
-In: files with JobFlows and their JobTemplates. Out: each step's Job as the controller would send it, as YAML or JSON,
-or with `--diff` how its spec differs from its template's. What only a cluster can say is left out: the owner
-reference, which holds the JobFlow's UID.
+In: files with JobFlows, their JobTemplates and ConfigMaps. Out: each step's Job as the controller would send it, as
+YAML or JSON, or with `--diff` how its spec differs from its template's. What only a cluster can say is left out: the
+owner reference, which holds the JobFlow's UID. What only the run can tell stays a placeholder, and a note says so.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobflow.cli.exit_codes import ExitCode
+from jobflow.cli.parameter_option import ParameterOption
 
 if TYPE_CHECKING:  # the command line imports every verb: what only this one needs is imported when it runs
-    from jobflow.api.objects import FlowView, TemplateView
+    from jobflow.api.objects import TemplateView
     from jobflow.cli.documents import Documents
+    from jobflow.cli.offline import ConfigMaps, Made
     from jobflow.reconcile.graph import Step
     from jobflow.reconcile.snapshot import Flow
 
@@ -35,6 +38,15 @@ class CannotRender(Exception):
     """A step's Job cannot be made of these files; the message says why."""
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What of the files is to be shown: one flow, one step, or all."""
+
+    namespace: str
+    flow: str | None = None
+    step: str | None = None
+
+
 def render(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Files, folders (*.yaml, *.yml, *.json), or - for stdin.")
@@ -42,6 +54,7 @@ def render(
     flow: Annotated[str | None, typer.Option("--flow", help="Of this JobFlow only.")] = None,
     step: Annotated[str | None, typer.Option("--step", help="Of this step only.")] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="Write yaml or json.")] = Format.YAML,
+    parameter: ParameterOption = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how each Job's spec differs from its template's.")] = False,
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", help="The namespace of objects that name none.")
@@ -49,86 +62,66 @@ def render(
 ) -> None:
     """Show the Jobs that a flow would create."""
     from jobflow.cli.check import check
+    from jobflow.cli.check_parameters import unset_findings
     from jobflow.cli.documents import Severity, load_documents
+    from jobflow.cli.parameters import override
 
     documents = load_documents(files)
-    errors = [finding for finding in check(documents, namespace) if finding.severity is Severity.ERROR]
+    findings = override(documents, parameter or [])
+    findings += check(documents, namespace) + list(unset_findings(documents))
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     try:
         if errors:
             raise CannotRender("\n".join(map(str, errors)))
-        made = list(_rendered(documents, namespace, flow, step))
-        if not made:
+        shown = list(_rendered(documents, Wish(namespace, flow, step)))
+        if not shown:
             raise CannotRender(_nothing(flow, step))
     except CannotRender as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(ExitCode.BAD_INPUT) from problem
+    if diff or output is Format.JSON:
+        for notice in dict.fromkeys(notice for made, _ in shown for notice in made.notices):
+            typer.echo(f"note: {notice}", err=True)
     if diff:
-        typer.echo("".join(_difference(*one) for one in made), nl=False)
+        typer.echo("".join(_difference(made.job, template) for made, template in shown), nl=False)
     else:
-        typer.echo(_written([job for job, _ in made], output), nl=False)
+        typer.echo(_written([made for made, _ in shown], output), nl=False)
 
 
-def _rendered(
-    documents: Documents, namespace: str, flow: str | None, step: str | None
-) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
+def _rendered(documents: Documents, wish: Wish) -> Iterator[tuple[Made, Mapping[str, Any]]]:
     """Each Job with its template's object, in the order of the files and of the steps."""
-    import msgspec
+    from jobflow.api.resources import JOB_FLOW
+    from jobflow.cli.check_references import TEMPLATES
+    from jobflow.cli.offline import config_maps, frozen_flow, template_of
 
-    from jobflow.api.objects import FlowObject, TemplateObject, flow_view, template_view
-    from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE
-
-    flows: list[FlowView] = []
+    flows: list[Flow] = []
     templates: dict[tuple[str, str], tuple[TemplateView, Mapping[str, Any]]] = {}
     for document in documents:
-        metadata = {"namespace": namespace} | document.data["metadata"]
-        body = msgspec.json.encode(document.data | {"metadata": metadata})
-        if document.data["kind"] == JOB_TEMPLATE.kind:
-            view = template_view(msgspec.json.decode(body, type=TemplateObject))
+        kind, metadata = document.data["kind"], document.data["metadata"]
+        if kind in [template.kind for template in TEMPLATES]:
+            view = template_of(document.data, wish.namespace)
             templates[view.namespace, view.name] = (view, document.data)
-        elif document.data["kind"] == JOB_FLOW.kind and flow in (None, metadata.get("name")):
-            flows.append(flow_view(msgspec.json.decode(body, type=FlowObject)))
+        elif kind == JOB_FLOW.kind and wish.flow in (None, metadata.get("name")):
+            flows.append(frozen_flow(document.data, wish.namespace))
+    maps = config_maps(documents, wish.namespace)
     for one in flows:
-        frozen = _frozen(one)
-        for wanted in frozen.compiled.graph.steps:
-            if step not in (None, wanted.name):
+        for step in one.compiled.graph.steps:
+            if wish.step not in (None, step.name):
                 continue
-            found = templates.get((one.namespace, wanted.template))
+            found = templates.get(("" if step.cluster_template else one.namespace, step.template))
             if found is None:
-                raise CannotRender(
-                    f"JobFlow {one.name}: step {wanted.name}: there is no JobTemplate {wanted.template} in these files"
-                )
-            yield _job(frozen, wanted, found[0]), found[1]
+                what = f"{step.template_kind} {step.template}"
+                raise CannotRender(f"JobFlow {one.name}: step {step.name}: there is no {what} in these files")
+            yield _job(one, step, found[0], maps), found[1]
 
 
-def _frozen(view: FlowView) -> Flow:
-    from jobflow.reconcile.graph import compile_flow
-    from jobflow.reconcile.snapshot import Flow
+def _job(flow: Flow, step: Step, template: TemplateView, maps: ConfigMaps) -> Made:
+    from jobflow.cli.offline import CannotMake, made
 
-    return Flow(
-        namespace=view.namespace,
-        name=view.name,
-        uid="",
-        resource_version="",
-        generation=1,
-        deleting=False,
-        compiled=compile_flow(view.name, view.spec),
-        committed=view.status,
-    )
-
-
-def _job(flow: Flow, step: Step, template: TemplateView) -> dict[str, Any]:
-    from jobflow.api.children import Node
-    from jobflow.reconcile.child import Draft, child_body, child_name, child_spec
-    from jobflow.reconcile.patch import PatchProblem
-
-    node = Node(step.name)
     try:
-        spec = child_spec(flow, step, node, template)
-    except PatchProblem as problem:
+        return made(flow, step, template, maps)
+    except CannotMake as problem:
         raise CannotRender(f"JobFlow {flow.name}: step {step.name}: {problem}") from problem
-    body = child_body(flow, step, Draft(node, child_name(flow, node, spec), spec), template)
-    del body["metadata"]["ownerReferences"]
-    return body
 
 
 def _nothing(flow: str | None, step: str | None) -> str:
@@ -136,11 +129,13 @@ def _nothing(flow: str | None, step: str | None) -> str:
     return f"there is no JobFlow {flow or ''}{wanted} in these files".replace("  ", " ")
 
 
-def _written(jobs: list[dict[str, Any]], output: Format) -> str:
+def _written(shown: list[Made], output: Format) -> str:
+    """Above a Job in YAML, what of it is not known yet."""
     if output is Format.JSON:
+        jobs = [made.job for made in shown]
         items = jobs[0] if len(jobs) == 1 else {"apiVersion": "v1", "kind": "List", "items": jobs}
         return json.dumps(items, indent=2, ensure_ascii=False) + "\n"
-    return "---\n".join(_yaml(job) for job in jobs)
+    return "---\n".join("".join(f"# {notice}\n" for notice in made.notices) + _yaml(made.job) for made in shown)
 
 
 def _difference(job: Mapping[str, Any], template: Mapping[str, Any]) -> str:
@@ -149,10 +144,10 @@ def _difference(job: Mapping[str, Any], template: Mapping[str, Any]) -> str:
     lines = difflib.unified_diff(
         _yaml(template["spec"]).splitlines(keepends=True),
         _yaml(job["spec"]).splitlines(keepends=True),
-        f"JobTemplate {of}",
+        f"{template['kind']} {of}",
         f"Job {name}",
     )
-    return "".join(lines) or f"Job {name}: as JobTemplate {of}\n"
+    return "".join(lines) or f"Job {name}: as {template['kind']} {of}\n"
 
 
 def _yaml(tree: Any) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jobflow.api.status import StepPhase
 from jobflow.cli.looks import Charset, Line, Span
-from jobflow.cli.pictures import FlowPicture, StepPicture
+from jobflow.cli.pictures import FlowPicture, StepPicture, one_line
 from jobflow.cli.pods import PodView
 from jobflow.cli.tails import tail
 from jobflow.cli.tree import flow_line, flow_lines, step_lines, step_note
@@ -23,6 +23,7 @@ TAIL_LINES = 20
 PODS_TOLD = 3  # failed pods of a step whose logs are shown; the others mostly say the same
 STEPS_TOLD = 40  # flows with more steps tell of those that failed, and where all logs are
 WAITING_TOLD = 20
+OUTPUT_CHARACTERS = 80  # of a value; all of it is in the status
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def report(flow: FlowPicture, evidence: Evidence, now: datetime, charset: Charse
     ordered = sorted(flow.steps, key=lambda step: step.level)
     for step, line in zip(ordered, step_lines(flow.steps, now, charset), strict=True):
         lines.append(line)
+        lines += [_output_line(name, value) for name, value in step.outputs]
         lines += _job_lines(step.job_uid, step.phase, evidence) if step.job_uid else []
     return lines
 
@@ -60,6 +62,13 @@ def still_waiting(flow: FlowPicture, now: datetime, charset: Charset) -> list[Li
         lines.append((Span(f"    {step.name} {step.phase}"), Span(f"  {note}" if note else "", "dim")))
     more = len(open_steps) - WAITING_TOLD
     return [*lines, (Span(f"    and {more} more steps"),)] if more > 0 else lines
+
+
+def _output_line(name: str, value: str) -> Line:
+    """What a step left for others, in one line."""
+    shown = one_line(value)
+    cut = shown if len(shown) <= OUTPUT_CHARACTERS else f"{shown[: OUTPUT_CHARACTERS - 3]}..."
+    return (Span(f"        {name} = "), Span(cut, "cyan"))
 
 
 def _many(flow: FlowPicture, evidence: Evidence) -> Iterator[Line]:

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from jobflow.cli.parameter_option import ParameterOption
+from jobflow.cli.verb import verb
+
 if TYPE_CHECKING:
     from jobflow.cli.documents import Documents
     from jobflow.cli.progress import Progress
@@ -63,15 +66,25 @@ HostPathOption = Annotated[
 class Options:
     """What the command line said."""
 
-    files: list[str]
-    timeout: float | None
-    runtime: Runtime
-    output: Output
-    data: Path | None
-    allow_root: bool
-    verbose: bool
-    strict: bool = False
-    host_paths: bool = False
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Files, folders (*.yaml, *.yml, *.json), or - for stdin.")
+    ]
+    parameter: ParameterOption = None
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop and exit with 124 after so long.")
+    ] = None
+    runtime: RuntimeOption = Runtime.PROCESS
+    output: Annotated[
+        Output,
+        typer.Option(
+            "--output", "-o", help='json: one document {"flows": [...], "jobs": [...]} on stdout, all else on stderr.'
+        ),
+    ] = Output.TEXT
+    data: DataOption = None
+    allow_root: AllowRootOption = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the controller's log on stderr.")] = False
+    strict: StrictOption = False
+    allow_host_path: HostPathOption = False
 
     @property
     def stream(self) -> TextIO:
@@ -79,31 +92,12 @@ class Options:
         return sys.stderr if self.output is Output.JSON else sys.stdout
 
 
-def run(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Files, folders (*.yaml, *.yml, *.json), or - for stdin.")
-    ],
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop and exit with 124 after so long.")
-    ] = None,
-    runtime: RuntimeOption = Runtime.PROCESS,
-    output: Annotated[
-        Output,
-        typer.Option(
-            "--output", "-o", help='json: one document {"flows": [...], "jobs": [...]} on stdout, all else on stderr.'
-        ),
-    ] = Output.TEXT,
-    data: DataOption = None,
-    allow_root: AllowRootOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the controller's log on stderr.")] = False,
-    strict: StrictOption = False,
-    allow_host_path: HostPathOption = False,
-) -> None:
+@verb
+def run(options: Options) -> None:
     """Run JobFlows and Volcano Jobs from files on this machine, without a cluster.
 
     The commands of their pods run as processes; images are not pulled. Ctrl-C stops everything.
     """
-    options = Options(files, timeout, runtime, output, data, allow_root, verbose, strict, allow_host_path)
     raise typer.Exit(execute(options))
 
 
@@ -112,7 +106,7 @@ def execute(options: Options) -> int:
     from jobflow.cli.exit_codes import ExitCode
     from jobflow.cli.inputs import read_inputs
 
-    inputs = read_inputs(options.files, kept=options.data is not None)
+    inputs = read_inputs(options.files, kept=options.data is not None, parameters=options.parameter or ())
     for finding in inputs.findings:
         typer.echo(finding, err=True)
     if not inputs.usable:
@@ -154,7 +148,7 @@ def _execute(options: Options, documents: Documents) -> int:
             runtime=options.runtime.value,
             scratch=scratch,
             strict=options.strict,
-            host_paths=options.host_paths,
+            host_paths=options.allow_host_path,
         )
         with logged_to(scratch / LOG_NAME, verbose=options.verbose):
             result = asyncio.run(_run_session(settings, clock, progress, options.timeout, documents))
@@ -189,6 +183,7 @@ def _tell(result: Result, progress: Progress, clock: Clock, options: Options, sc
     from jobflow.cli.exit_codes import ExitCode, of_flows
     from jobflow.cli.looks import Span
     from jobflow.cli.report import Evidence, report, still_waiting
+    from jobflow.cli.session import Ending
 
     now = clock.now()
     progress.end(keep=False)
@@ -199,10 +194,12 @@ def _tell(result: Result, progress: Progress, clock: Clock, options: Options, sc
             progress.say(report(picture, evidence, now, progress.charset))
     if options.output is Output.JSON:
         print(json.dumps(result.objects, indent=2, ensure_ascii=False))
-    if not result.timed_out:
+    if result.ending is Ending.ENDED:
         return of_flows(pictures)
-    progress.say([(Span(f"timed out after {options.timeout:g} s; logs: {scratch}; still waited for:"),)])
+    timed_out = result.ending is Ending.TIMED_OUT
+    told = f"timed out after {options.timeout:g} s" if timed_out else "nothing more can start"
+    progress.say([(Span(f"{told}; logs: {scratch}; still waited for:"),)])
     for picture in pictures:
         if not picture.finished:
             progress.say(still_waiting(picture, now, progress.charset))
-    return ExitCode.TIMEOUT
+    return ExitCode.TIMEOUT if timed_out else ExitCode.FAILED

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from jobflow.cli.documents import Documents
 from jobflow.cli.following import Following
 from jobflow.cli.looks import Span
 from jobflow.cli.progress import Progress
+from jobflow.cli.standstill import PATIENCE_SECONDS, Standstill
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.errors import NotFound
@@ -33,12 +35,20 @@ class ControlPlaneDied(Exception):
     """A part of the control plane died of a bug; the cause says which."""
 
 
+class Ending(Enum):
+    """Why a session waits no more."""
+
+    ENDED = "every flow and job has ended"
+    TIMED_OUT = "the timeout came first"
+    STOOD_STILL = "nothing that is left can start, or will ever"
+
+
 @dataclass
 class Result:
     """How a session ended: pictures, log files by namespace and pod, and the final objects by `flows` and `jobs`."""
 
     following: Following
-    timed_out: bool
+    ending: Ending
     log_paths: Callable[[str, str], list[Path]]
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -51,9 +61,10 @@ class Session:
     clock: Clock
     progress: Progress
     timeout: float | None = None
+    patience: float = PATIENCE_SECONDS
 
     async def run(self, documents: Documents) -> Result:
-        """Until every flow and job has ended or the timeout passed. Raises Refused, ControlPlaneDied."""
+        """Until all have ended, none can go on, or the timeout passed. Raises Refused, ControlPlaneDied."""
         async with self.plane:
             client = Client(self.plane.transport(), self.clock)
             applied = await self._unless_it_dies(apply(client, documents))
@@ -63,23 +74,26 @@ class Session:
             watching = asyncio.create_task(following.watch(client, self.clock), name="follow")
             try:
                 self.progress.begin()
-                timed_out = await self._unless_it_dies(self._show(following, old), watching)
+                ending = await self._unless_it_dies(self._show(following, old), watching)
             finally:
                 watching.cancel()
                 await asyncio.wait({watching})
-            return Result(following, timed_out, self.plane.log_paths, await _final_objects(client, applied))
+            return Result(following, ending, self.plane.log_paths, await _final_objects(client, applied))
 
-    async def _show(self, following: Following, old: set[str]) -> bool:
-        """Draw until all have ended; True where the timeout came first. Of what is old nothing is news."""
+    async def _show(self, following: Following, old: set[str]) -> Ending:
+        """Draw until there is no more to wait for. Of what is old nothing is news."""
+        standstill = Standstill(self.patience)
         deadline = None if self.timeout is None else self.clock.monotonic() + self.timeout
         while True:
             changed = [change for change in following.take() if change[1].uid not in old]
             self.progress.show(following.pictures, changed)
             if following.finished:
-                return False
+                return Ending.ENDED
+            if standstill.lasts(following.pictures, self.clock.monotonic()):
+                return Ending.STOOD_STILL
             left = TICK_SECONDS if deadline is None else min(TICK_SECONDS, deadline - self.clock.monotonic())
             if left <= 0:
-                return True
+                return Ending.TIMED_OUT
             await self._change(following, left)
             await self.clock.sleep(min(DRAWING_SECONDS, left))
 

@@ -54,8 +54,8 @@ def refusal_of(error: Exception) -> ExitCode:
 
 def explained(error: BaseException) -> str | None:
     """The error in a user's words; None where it is none that users can do something about."""
-    from jobflow.local.apiserver.http import PortTaken  # with TLS and a web server: not at every start
-    from jobflow.local.apiserver.sqlite import DataDirectoryLocked, StoreCorrupted
+    from jobflow.local.apiserver.storage.sqlite import DataDirectoryLocked, StoreCorrupted
+    from jobflow.local.apiserver.wire.http import PortTaken  # with TLS and a web server: not at every start
 
     match error:
         case Refused() | DataDirectoryLocked() | StoreCorrupted() | PortTaken():

@@ -2,7 +2,8 @@
 
 In: the objects of this package and the CRDs. Out: rows of path and objects. `base` serves all namespaces;
 `overlays/single-namespace` is confined to one and installs no cluster-wide right; `overlays/ha` runs three replicas on
-three nodes. `install.yaml` is the base in one file, for those without kustomize.
+three nodes; `overlays/cluster-templates` adds ClusterJobTemplates, by a component that other overlays can take too.
+`install.yaml` is the base in one file, for those without kustomize.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobflow.api.crd import job_flow_crd, job_template_crd
+from jobflow.api.crd import cluster_job_template_crd, job_flow_crd, job_template_crd
 from jobflow.deploy import rbac, workload
 from jobflow.deploy.names import NAME, Manifest
 
 HA_REPLICAS = 3
 EXAMPLE_NAMESPACE = "default"  # the one that the single-namespace overlay serves; edit it to yours
+
+ARGUMENTS_END = "/spec/template/spec/containers/0/args/-"
 
 CRDS: Mapping[str, Callable[[], list[Manifest]]] = {
     "flow.volcano.sh_jobflows.yaml": lambda: [job_flow_crd()],
@@ -45,6 +48,12 @@ def files() -> dict[str, Callable[[], list[Manifest]]]:
         "overlays/single-namespace/role.yaml": lambda: rbac.flow_roles(EXAMPLE_NAMESPACE),
         "overlays/single-namespace/kustomization.yaml": lambda: [_single_namespace()],
         "overlays/ha/kustomization.yaml": lambda: [_ha()],
+        "overlays/cluster-templates/kustomization.yaml": lambda: [
+            _kustomization(["../../base"], components=["../../components/cluster-templates"])
+        ],
+        "components/cluster-templates/crd.yaml": lambda: [cluster_job_template_crd()],
+        "components/cluster-templates/cluster-role.yaml": rbac.cluster_template_roles,
+        "components/cluster-templates/kustomization.yaml": lambda: [_cluster_templates()],
         "install.yaml": install,
     }
 
@@ -65,10 +74,17 @@ def _single_namespace() -> Manifest:
         {"patch": _text({"$patch": "delete", "apiVersion": api_version, "kind": kind, "metadata": {"name": NAME}})}
         for kind in ("ClusterRole", "ClusterRoleBinding")
     ]
-    path = "/spec/template/spec/containers/0/args/-"
-    argument = [{"op": "add", "path": path, "value": f"--namespace={EXAMPLE_NAMESPACE}"}]
+    argument = [{"op": "add", "path": ARGUMENTS_END, "value": f"--namespace={EXAMPLE_NAMESPACE}"}]
     told = {"target": {"kind": "Deployment", "name": NAME}, "patch": _text(argument)}
     return _kustomization(["../../base", "role.yaml"], patches=[*gone, told])
+
+
+def _cluster_templates() -> Manifest:
+    """Their CRD, the rights to them, and the controller is told to use them."""
+    argument = [{"op": "add", "path": ARGUMENTS_END, "value": "--enable-cluster-templates"}]
+    told = {"target": {"kind": "Deployment", "name": NAME}, "patch": _text(argument)}
+    component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
+    return _kustomization(["crd.yaml", "cluster-role.yaml"], patches=[told]) | component
 
 
 def _ha() -> Manifest:

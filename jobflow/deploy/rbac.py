@@ -14,9 +14,10 @@ from typing import Any
 from jobflow import watches
 from jobflow.act import children, status
 from jobflow.api.access import Rule, Scope
-from jobflow.api.resources import JOB_FLOW
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW
 from jobflow.deploy.names import NAME, NAMESPACE, Manifest, metadata
 from jobflow.kube import events, lease_records
+from jobflow.probe import config_maps
 
 RBAC = "rbac.authorization.k8s.io"
 API_VERSION = f"{RBAC}/v1"
@@ -26,7 +27,14 @@ WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 
 def declared() -> tuple[Rule, ...]:
     """Every rule that the controller needs."""
-    return (*watches.ACCESS, *children.ACCESS, *status.ACCESS, *events.ACCESS, *lease_records.ACCESS)
+    return (
+        *watches.ACCESS,
+        *children.ACCESS,
+        *config_maps.ACCESS,
+        *status.ACCESS,
+        *events.ACCESS,
+        *lease_records.ACCESS,
+    )
 
 
 def policy_rules(rules: Iterable[Rule]) -> list[dict[str, Any]]:
@@ -48,6 +56,21 @@ def cluster_roles() -> list[Manifest]:
     rules = policy_rules(rule for rule in declared() if rule.scope is not Scope.OWN)
     role = {"apiVersion": API_VERSION, "kind": "ClusterRole", "metadata": metadata(namespace=None), "rules": rules}
     return [role, _binding("ClusterRoleBinding", "ClusterRole", NAME, None)]
+
+
+def cluster_template_roles() -> list[Manifest]:
+    """What an install that lets steps run ClusterJobTemplates needs beside: the controller's rights, and people's.
+
+    Whoever has the role view for the whole cluster may see them; to write what all namespaces run is the
+    administrator's.
+    """
+    name = f"{NAME}-cluster-templates"
+    rules = policy_rules((*watches.CLUSTER_TEMPLATES_ACCESS, *status.CLUSTER_TEMPLATES_ACCESS))
+    role = {"apiVersion": API_VERSION, "kind": "ClusterRole", "metadata": metadata(name, None), "rules": rules}
+    kind = CLUSTER_JOB_TEMPLATE
+    view = [{"apiGroups": [kind.group], "resources": [kind.plural], "verbs": READ}]
+    viewers = _aggregated("jobflow-cluster-templates-view", view, "view", "edit", "admin")
+    return [role, _binding("ClusterRoleBinding", "ClusterRole", name, None), viewers]
 
 
 def flow_roles(namespace: str) -> list[Manifest]:

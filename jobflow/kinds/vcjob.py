@@ -120,9 +120,16 @@ def _flow(meta: ObjectMeta) -> OwnerReference | None:
 
 
 def _template(meta: ObjectMeta) -> str:
-    """`<namespace>.<name>`: the annotation, which is whole; else the label, which may have been cut."""
+    """`<namespace>.<name>`, of a ClusterJobTemplate `.<name>`: the annotation, which is whole; else the label.
+
+    The label may have been cut.
+    """
     key = names.CREATED_BY_JOB_TEMPLATE
-    return meta.annotations.get(key) or meta.labels.get(key, "")
+    found = meta.annotations.get(key) or meta.labels.get(key, "")
+    if found:
+        return found
+    name = meta.annotations.get(names.CLUSTER_TEMPLATE)
+    return names.owner_text("", name) if name else ""
 
 
 def _node(meta: ObjectMeta) -> Node | None:

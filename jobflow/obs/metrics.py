@@ -71,6 +71,8 @@ class Metrics(Measures):
 
     def reconciled(self, kind: str, result: str, seconds: float) -> None:
         """A pass over one key."""
+        if (kind, result) not in self._reconciles:  # of ClusterJobTemplates, which not every cluster has
+            self._reconciles[kind, result] = self._all_reconciles.labels(kind, result)
         self._reconciles[kind, result].observe(seconds)
 
     def called(self, verb: str, resource: str, code: str, seconds: float) -> None:
@@ -108,7 +110,7 @@ class Metrics(Measures):
         self._queue_seconds = self._histogram(
             "jobflow_queue_wait_seconds", "From when a key is due until a worker has it.", WAIT_SECONDS
         )
-        reconciles = self._histogram(
+        self._all_reconciles = reconciles = self._histogram(
             "jobflow_reconcile_seconds", "One pass over one key, its requests included.", SECONDS, ["kind", "result"]
         )
         kinds = (JOB_FLOW.kind, JOB_TEMPLATE.kind)

@@ -23,7 +23,7 @@ from jobflow.api import names
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowObject, FlowView, TemplateObject, TemplateView, flow_view, template_view
 from jobflow.api.probes import Answer, PodPhase, PodView, Question
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB
 from jobflow.api.status import FlowStatus, JobFlowStatus, StepPhase
 from jobflow.kinds import vcjob
 from jobflow.reconcile.graph import compile_flow
@@ -49,6 +49,11 @@ def template(name: str, namespace: str = NAMESPACE) -> TemplateBuilder:
     return TemplateBuilder(name, namespace)
 
 
+def cluster_template(name: str) -> TemplateBuilder:
+    """A ClusterJobTemplate without tasks."""
+    return TemplateBuilder(name, "")
+
+
 @dataclass(frozen=True)
 class FlowBuilder:
     """A JobFlow in the making."""
@@ -62,6 +67,7 @@ class FlowBuilder:
     generation: int = 1
     going: bool = False
     committed: JobFlowStatus = field(default_factory=JobFlowStatus)
+    declared: tuple[Body, ...] = ()
 
     @property
     def own_uid(self) -> str:
@@ -78,6 +84,11 @@ class FlowBuilder:
     def having(self, **fields: Any) -> FlowBuilder:
         """With these fields in its last step."""
         return replace(self, steps=(*self.steps[:-1], self.steps[-1] | fields))
+
+    def parameter(self, name: str, value: Any = None, **fields: Any) -> FlowBuilder:
+        """One more parameter."""
+        parameter = {"name": name} | ({} if value is None else {"value": value}) | fields
+        return replace(self, declared=(*self.declared, parameter))
 
     def policy(self, retain: str) -> FlowBuilder:
         """`jobRetainPolicy`."""
@@ -109,6 +120,8 @@ class FlowBuilder:
         spec: Body = {"flows": list(self.steps)}
         if self.retain:
             spec["jobRetainPolicy"] = self.retain
+        if self.declared:
+            spec["parameters"] = list(self.declared)
         meta: Body = {
             "name": self.name,
             "namespace": self.namespace,
@@ -156,10 +169,12 @@ class FlowBuilder:
             by_job[pod.job_uid] = (*by_job.get(pod.job_uid, ()), pod)
         if templates is None:
             templates = [template(step["name"], self.namespace).task("main").view() for step in self.steps]
+        templates = list(templates)
         return Snapshot(
             flow=self.frozen(),
             now=now,
-            templates={found.name: found for found in templates},
+            templates={found.name: found for found in templates if found.namespace},
+            cluster_templates={found.name: found for found in templates if not found.namespace},
             children=children,
             vanished=tuple(vanished),
             refusals=refusals or {},
@@ -320,7 +335,7 @@ class ChildBuilder:
 
 @dataclass(frozen=True)
 class TemplateBuilder:
-    """A JobTemplate in the making."""
+    """A JobTemplate in the making; a ClusterJobTemplate where the namespace is empty."""
 
     name: str
     namespace: str = NAMESPACE
@@ -351,12 +366,13 @@ class TemplateBuilder:
         """As an API server stores it."""
         meta = {
             "name": self.name,
-            "namespace": self.namespace,
-            "uid": f"template-{self.name}",
+            **({"namespace": self.namespace} if self.namespace else {}),
+            "uid": f"template-{self.name}" if self.namespace else f"cluster-template-{self.name}",
             "resourceVersion": self.version,
             "generation": self.generation,
         }
-        kind = {"apiVersion": JOB_TEMPLATE.api_version, "kind": JOB_TEMPLATE.kind}
+        resource = JOB_TEMPLATE if self.namespace else CLUSTER_JOB_TEMPLATE
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
         return _plain({**kind, "metadata": meta, "spec": self.spec})
 
     def view(self) -> TemplateView:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jobflow.kube.transport import Request
-from jobflow.local.apiserver.store import Collection, Event
+from jobflow.local.apiserver.storage.store import Collection, Event
 from jobflow.testing.history import COLLECTOR, Body, Call, Commit, Mark, Place
 from jobflow.testing.loop import ACTOR
 

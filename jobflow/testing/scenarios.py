@@ -15,7 +15,7 @@ import yaml
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE
 from jobflow.api.status import Outcome
 from jobflow.testing.builders import FlowBuilder, TemplateBuilder, flow, template
-from jobflow.testing.volcano import ABORTS, COMPLETES, FAILS, IS_COMPLETED, RESTARTS, TERMINATES, TRICKLES, Walk
+from jobflow.testing.volcano import ABORTS, COMPLETES, FAILS, IS_COMPLETED, RESTARTS, SERVES, TERMINATES, TRICKLES, Walk
 
 Body = Mapping[str, Any]
 
@@ -154,9 +154,26 @@ _STOPPED = scenario(
     walks={"aborted-a": ABORTS, "terminated-a": TERMINATES},
     expected={"aborted": Outcome.FAILED, "terminated": Outcome.FAILED},
 )
+_PROBED = scenario(
+    "probed",
+    [
+        flow("probed")
+        .step("server")
+        .step("client")
+        .having(
+            dependsOn={
+                "targets": ["server"],
+                "waitFor": "Running",
+                "probe": {"taskStatusCount": {"taskName": "main", "count": 2, "status": "Running"}},
+            }
+        )
+    ],
+    walks={"server": SERVES},
+)
 _NEIGHBOURS = scenario("neighbours", [_chain("here", "team-a"), _chain("there", "team-b")])
 
-# The first six are the standard flows; then two for what needs more than one flow.
+# The first six are the standard flows; then two for what needs more than one flow, and one whose step starts beside
+# its target.
 STANDARD: Mapping[str, Scenario] = {
-    one.name: one for one in (_CHAIN, _DIAMOND, _RETAIN, _DELETE, _FAILING, _TTL, _STOPPED, _NEIGHBOURS)
+    one.name: one for one in (_CHAIN, _DIAMOND, _RETAIN, _DELETE, _FAILING, _TTL, _STOPPED, _NEIGHBOURS, _PROBED)
 }

@@ -19,7 +19,7 @@ from jobflow.clock import Clock
 from jobflow.kube.errors import Unavailable
 from jobflow.kube.transport import JSON, Request, Response, Stream, Transport
 from jobflow.local.apiserver.statuses import StatusError, expired
-from jobflow.local.apiserver.streams import Answer
+from jobflow.local.apiserver.wire.streams import Answer
 from jobflow.testing.faults import Answer as AnswerFault
 from jobflow.testing.faults import AnswerRead, CrashAfter, CrashBefore, Fault, LostAnswer, SlowList
 from jobflow.testing.injection import Injection

@@ -71,6 +71,9 @@ TRICKLES = Walk(  # one pod ends long before the others: counts change, and the 
         Stage("Completed", 1),
     )
 )
+SERVES = Walk(  # longer than news or templates are kept back: who waits for it to run finds it running
+    (*_STARTS, Stage("Completed", 2000, "succeeded"), Stage("Completed", 1))
+)
 NEVER_ENDS = Walk(_STARTS)
 
 WALKS: Mapping[str, Walk] = {
@@ -81,6 +84,7 @@ WALKS: Mapping[str, Walk] = {
     "terminates": TERMINATES,
     "restarts": RESTARTS,
     "trickles": TRICKLES,
+    "serves": SERVES,
     "never-ends": NEVER_ENDS,
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from jobflow.api.children import ChildView
 from jobflow.api.objects import FlowView, TemplateView
 from jobflow.api.probes import PodView
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, POD, Key
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, POD, Key
 from jobflow.work.interests import Interests
 from jobflow.work.queue import WorkQueue
 
@@ -35,7 +35,7 @@ class Route:
         template = new or old
         if template is None:
             return
-        key = Key(JOB_TEMPLATE.kind, template.namespace, template.name)
+        key = template.key
         for flow in self._interests.of(key):
             self._queue.add(flow)
         if old is None or new is None:
@@ -61,4 +61,6 @@ class Route:
 
 
 def _template_key(child: ChildView) -> Key:
+    if child.template.startswith("."):
+        return Key(CLUSTER_JOB_TEMPLATE.kind, "", child.template[1:])
     return Key(JOB_TEMPLATE.kind, child.namespace, child.template.removeprefix(f"{child.namespace}."))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from jobflow.act.flow import FlowActor
 from jobflow.act.memory import FlowMemory
@@ -124,6 +125,15 @@ async def test_all_refused_makes_another_plan_with_what_was_learned(api, desk):
     refusal = desk.memory.refusals["f-a"]
     assert (refusal.reason, refusal.basis, refusal.final) == (Reason.CHILD_REJECTED, "basis-a", False)
     assert api.sent("PUT", "jobflows") == []
+
+
+async def test_the_log_does_not_repeat_the_fields_that_are_invalid(api, desk):
+    api.on("POST jobs", api.refusal(422, "Invalid", message='spec.queue: Invalid value: "secret"'))
+    with capture_logs() as logs:
+        await desk.execute(Plan(creates=(create("a"),)))
+    assert "secret" in desk.memory.refusals["f-a"].message
+    assert [entry["reason"] for entry in logs] == [Reason.CHILD_INVALID]
+    assert "secret" not in str(logs)
 
 
 async def test_one_refusal_does_not_keep_back_the_others(api, desk):

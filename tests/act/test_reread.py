@@ -11,7 +11,7 @@ from jobflow.api.resources import JOB_FLOW, Key
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus
 from jobflow.cache.cache import Cache
 from jobflow.kube.errors import NotFound
-from jobflow.testing.builders import flow, template
+from jobflow.testing.builders import cluster_template, flow, template
 from jobflow.work.interests import Interests
 from jobflow.work.route import Route
 
@@ -97,14 +97,15 @@ async def test_a_flow_that_is_gone_meanwhile(api, client, cache):
     assert msgspec.to_builtins(held(cache))["lost"] == LOST
 
 
-T = template("a").task("main")
-OF_A_TEMPLATE = Key("JobTemplate", "default", "a")
-
-
-async def test_a_template_is_read_again_too(api, client, cache):
-    cache.templates.put(replace(T.view(), spec=b"{}", lost=("spec.note",)))
-    assert is_worth_a_look(cache, OF_A_TEMPLATE)
-    api.on("GET jobtemplates", api.answer(T.body()))
-    await reread(client, cache, OF_A_TEMPLATE)
-    assert cache.templates.get(("default", "a")) == T.view()
-    assert not is_worth_a_look(cache, OF_A_TEMPLATE)
+@pytest.mark.parametrize(
+    "template", [template("a").task("main"), cluster_template("a").task("main")], ids=["JobTemplate", "cluster's"]
+)
+async def test_a_template_is_read_again_too(api, client, cache, template):
+    view = template.view()
+    templates = cache.templates_in(view.namespace)
+    templates.put(replace(view, spec=b"{}", lost=("spec.note",)))
+    assert is_worth_a_look(cache, view.key)
+    api.on(f"GET {view.resource.plural}", api.answer({"metadata": {}, "items": [template.body()]}))
+    await reread(client, cache, view.key)
+    assert templates.get((view.namespace, "a")) == view
+    assert not is_worth_a_look(cache, view.key)

@@ -83,8 +83,8 @@ WHOLE = {
     ),
     "a kind jobflow does not apply": (
         "apiVersion: apps/v1\nkind: Deployment\n",
-        '2:1: error: kind: jobflow does not know the kind "Deployment"; it knows JobFlow, JobTemplate, Job, CronJob, '
-        "Queue, ConfigMap, Secret, Namespace",
+        '2:1: error: kind: jobflow does not know the kind "Deployment"; it knows JobFlow, JobTemplate, '
+        "ClusterJobTemplate, Job, CronJob, Queue, ConfigMap, Secret and 1 more",
     ),
     "a version jobflow does not know": (
         "apiVersion: flow.volcano.sh/v1\nkind: JobFlow\n",
@@ -344,6 +344,74 @@ def test_a_patch_that_does_not_fit_its_template(told):
     flow = GOOD_FLOW.replace("{name: prep}", "{name: prep, patch: {spec: {minAvailable: 3}}}")
     (said,) = told(flow, GOOD_TEMPLATE)
     assert "error: spec.flows[0].patch: spec.minAvailable: minAvailable 3 is greater than the 1 replicas" in said
+
+
+OF_THE_CLUSTER = GOOD_TEMPLATE.replace("flow.volcano.sh/v1alpha1", "ext.flow.volcano.sh/v1alpha1").replace(
+    "kind: JobTemplate", "kind: ClusterJobTemplate"
+)
+NAMES_THE_CLUSTERS = GOOD_FLOW.replace(
+    "{name: prep}", "{name: small, templateRef: {name: prep, kind: ClusterJobTemplate}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "documents", "expect"),
+    [
+        ("it is there", [NAMES_THE_CLUSTERS, OF_THE_CLUSTER], None),
+        ("of both kinds one", [NAMES_THE_CLUSTERS, OF_THE_CLUSTER, GOOD_TEMPLATE], None),
+        (
+            "the kind is left out, and the cluster's is meant",
+            [GOOD_FLOW, OF_THE_CLUSTER],
+            'error: spec.flows[0].name: "prep" is a ClusterJobTemplate in these files: say templateRef.kind',
+        ),
+        (
+            "the kind is said, and the namespace's is meant",
+            [NAMES_THE_CLUSTERS, GOOD_TEMPLATE],
+            'error: spec.flows[0].templateRef.name: "prep" is a JobTemplate in these files: take templateRef.kind away',
+        ),
+        (
+            "misspelt",
+            [NAMES_THE_CLUSTERS.replace("name: prep,", "name: prepp,"), OF_THE_CLUSTER],
+            'error: spec.flows[0].templateRef.name: there is no ClusterJobTemplate "prepp" in these files; did you',
+        ),
+        (
+            "left to the cluster",
+            [NAMES_THE_CLUSTERS],
+            'warning: spec.flows[0].templateRef.name: there is no ClusterJobTemplate "prep" in these files; the step '
+            "waits until the cluster has one",
+        ),
+        (
+            "another kind",
+            [NAMES_THE_CLUSTERS.replace("ClusterJobTemplate", "ClusterTemplate"), GOOD_TEMPLATE],
+            "error: spec.flows[0].templateRef.kind: ",
+        ),
+        (
+            "in a namespace",
+            [OF_THE_CLUSTER.replace("{name: prep}", "{name: prep, namespace: a}"), NAMES_THE_CLUSTERS],
+            "warning: metadata.namespace: a ClusterJobTemplate is in no namespace",
+        ),
+        (
+            "no Job",
+            [NAMES_THE_CLUSTERS, OF_THE_CLUSTER.replace("spec: {", "spec: {minAvailable: 9, ")],
+            "error: spec.minAvailable: minAvailable 9 is greater than the 1 replicas",
+        ),
+    ],
+)
+def test_templates_of_the_cluster(told, said, documents, expect):
+    found = told(*documents)
+    if expect is None:
+        assert found == [], said
+    else:
+        assert [line for line in found if expect in line], f"{said}: {found}"
+
+
+def test_a_value_of_a_patch_that_counts_as_unset_is_warned_about(told):
+    patch = "{name: prep, patch: {jobSpec: {maxRetry: 5, queue: default}}}"
+    (line,) = told(GOOD_FLOW.replace("{name: prep}", patch), GOOD_TEMPLATE)
+    assert "warning: spec.flows[0].patch.jobSpec.queue: default counts as unset" in line
+    assert line.endswith("to set it, write patch.spec")
+    assert told(GOOD_FLOW.replace("{name: prep}", patch.replace("maxRetry: 5, ", "")), GOOD_TEMPLATE) == []
+    assert told(GOOD_FLOW.replace("{name: prep}", patch.replace("jobSpec", "spec")), GOOD_TEMPLATE) == []
 
 
 PROBED = (

@@ -3,7 +3,7 @@
 import pytest
 
 from jobflow.cli.check import check
-from jobflow.cli.documents import load_documents
+from jobflow.cli.documents import Severity, load_documents
 
 TEMPLATE = """\
 apiVersion: flow.volcano.sh/v1alpha1
@@ -47,4 +47,4 @@ def test_a_template_of_which_no_pod_could_be_made(tmp_path, fields, path, words)
 )
 def test_a_good_one(tmp_path, fields):
     (tmp_path / "t.yaml").write_text(TEMPLATE.format(fields=fields))
-    assert check(load_documents([str(tmp_path / "t.yaml")])) == []
+    assert [one for one in check(load_documents([str(tmp_path / "t.yaml")])) if one.severity is Severity.ERROR] == []

@@ -57,6 +57,17 @@ def test_a_flow_without_any_template_would_wait_for_ever_and_is_refused(read, tm
     )
 
 
+def test_a_template_of_the_cluster_is_asked_for_by_its_kind(read, tmp_path):
+    flow = FLOW.replace("{name: prep}", "{name: a, templateRef: {name: prep, kind: ClusterJobTemplate}}")
+    (finding,) = read(flow).findings
+    assert str(finding).endswith(
+        'error: spec.flows[0].templateRef.name: there is no ClusterJobTemplate "prep" in these files; '
+        "name the file that has it as well"
+    )
+    there = TEMPLATE.replace("flow.volcano.sh", "ext.flow.volcano.sh").replace("JobTemplate", "ClusterJobTemplate")
+    assert read(flow, there).findings == []
+
+
 def test_where_objects_are_kept_the_template_may_be_among_them(read):
     inputs = read(FLOW, kept=True)
 

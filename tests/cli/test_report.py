@@ -66,6 +66,18 @@ def test_each_step_says_where_its_log_is(pictures, world, told):
     ]
 
 
+def test_what_a_step_left_is_told_in_one_line_each(pictures, told):
+    left = (("size", '{"rows":1200}'), ("long", "x" * 200), ("lines", "a\nb\x1b[31m"), ("none", "(none: it is gone)"))
+    flow = pictures.flow("f", "Succeed", pictures.step("count", "Succeeded", ran=(0, 3), outputs=left))
+
+    assert told(flow)[2:] == [
+        '        size = {"rows":1200}',
+        f"        long = {'x' * 77}...",
+        "        lines = a b [31m",
+        "        none = (none: it is gone)",
+    ]
+
+
 def test_several_logs_are_one_pattern(pictures, world, told):
     for n in range(3):
         world.ran("job-train", f"ml-train-worker-{n}", "Succeeded")

@@ -9,7 +9,7 @@ import pytest
 
 from jobflow.cli.documents import load_documents
 from jobflow.cli.progress import LineLog
-from jobflow.cli.session import ControlPlaneDied, Session
+from jobflow.cli.session import ControlPlaneDied, Ending, Session
 from jobflow.clock import SystemClock
 from jobflow.local.controlplane import ControlPlane, LocalSettings
 
@@ -61,7 +61,7 @@ async def test_a_flow_and_a_bare_job_run_to_their_end(tmp_path):
 
     result = await world.run(JOB, TEMPLATE % "prep", TEMPLATE % "train", FLOW)
 
-    assert not result.timed_out
+    assert result.ending is Ending.ENDED
     assert sorted((picture.name, picture.succeeded) for picture in result.following.pictures) == [
         ("lone", True),
         ("ml", True),
@@ -77,8 +77,22 @@ async def test_a_timeout_ends_what_would_go_on(tmp_path):
 
     result = await world.run(TEMPLATE % "prep", TEMPLATE % "train", FLOW)
 
-    assert result.timed_out
+    assert result.ending is Ending.TIMED_OUT
     assert [picture.finished for picture in result.following.pictures] == [False]
+
+
+async def test_a_job_that_is_refused_again_and_again_ends_it_when_nothing_else_can_move(tmp_path):
+    world = World(tmp_path)
+    world.session.patience = 1.0
+    refused = (TEMPLATE % "prep").replace("spec: {tasks", "spec: {minAvailable: 9, tasks")
+
+    result = await world.run(JOB, refused, TEMPLATE % "train", FLOW)
+
+    assert result.ending is Ending.STOOD_STILL
+    lone, ml = result.following.pictures
+    assert (lone.succeeded, ml.finished) == (True, False)
+    assert [step.reason for step in ml.steps] == ["ChildRejected", "WaitingForDependencies"]
+    assert "'minAvailable' should not be greater than total replicas" in ml.steps[0].message
 
 
 class Doomed(ControlPlane):

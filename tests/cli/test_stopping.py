@@ -9,8 +9,8 @@ import pytest
 from jobflow.cli.exit_codes import ExitCode
 from jobflow.cli.interrupts import Interrupted
 from jobflow.cli.stopping import logged_to, refusal_of
-from jobflow.local.apiserver.http import PortTaken
-from jobflow.local.apiserver.sqlite import DataDirectoryLocked, StoreCorrupted
+from jobflow.local.apiserver.storage.sqlite import DataDirectoryLocked, StoreCorrupted
+from jobflow.local.apiserver.wire.http import PortTaken
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from cluster.processes import Player, Processes, Replica, run
 
 ODD = Path(__file__).with_name("odd.py")
 BOUND_SECONDS = 90.0  # against hanging
+LOOK_SECONDS = 0.25  # between two looks whether it rests
 REST_SECONDS = 4.0  # longer than anything that is still to be written once the flows have ended
 
 
@@ -113,10 +114,16 @@ class Day:
     def rests(self, replica: Replica) -> None:
         """Nothing is written, and nothing is thought about."""
 
+        passes, since = _passes(replica), time.time()
+
         def quiet() -> bool:
-            before, since = _passes(replica), time.time()
-            time.sleep(REST_SECONDS)
-            return not self.cluster.audit.writes(replica.user, since=since) and _passes(replica) == before
+            """For so long; where something happened, it is counted anew from there."""
+            nonlocal passes, since
+            time.sleep(LOOK_SECONDS)
+            now, told = time.time(), _passes(replica)
+            if told != passes or self.cluster.audit.writes(replica.user, since=since):
+                passes, since = told, now
+            return now - since >= REST_SECONDS
 
         self.wait_until(quiet, replica)
 

@@ -15,7 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,10 +72,14 @@ class Cluster:
 
     plane: ControlPlane
     _connection: http.client.HTTPSConnection | None = None
-    _crds: list[Body] = field(default_factory=lambda: [*product_crds(), *volcano_crds()])
 
     def __post_init__(self) -> None:
         self.audit = Audit(self.plane.audit_log)  # who did what since the control plane was started
+
+    @cached_property
+    def _crds(self) -> list[Body]:
+        """What is installed; made when asked for, since that takes longer than most that is asked of a cluster."""
+        return [*product_crds(), *volcano_crds()]
 
     def ask(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Body:
         """One request. Raises Refused; OSError or HTTPException where there is no server."""
@@ -145,7 +150,7 @@ class Cluster:
     def submit(self, namespace: str, flows: Iterable[FlowBuilder]) -> None:
         """JobFlows, over several connections: a burst, also where the server is busy."""
         bodies = [one.body() for one in flows]
-        shares = [bodies[first::SUBMITTERS] for first in range(SUBMITTERS)]
+        shares = [bodies[first::SUBMITTERS] for first in range(min(SUBMITTERS, len(bodies)))]
         with ThreadPoolExecutor(SUBMITTERS) as submitters:
             list(submitters.map(lambda share: self._create_all(JOB_FLOW, namespace, share), shares))
 

@@ -2,8 +2,8 @@
 
 In: the roles of `jobflow.deploy`, a cluster on which manifests/ was applied with kubectl. Out: rows of single rights,
 the cluster without one of them, and `Exercise`: flows, and what befalls them, such that the controller makes every
-kind of call it ever makes: deletes Jobs, finds a stranger under a name, makes a deleted Job again, labels one that
-lost its label.
+kind of call it ever makes: reads a ConfigMap, deletes Jobs, finds a stranger under a name, makes a deleted Job again,
+labels one that lost its label.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cluster.installed import Account, Cluster, Refused, wait_until
 from cluster.processes import Player, Processes, Replica, run
 
 from jobflow.api import names
-from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, LEASE, VOLCANO_JOB
+from jobflow.api.resources import CONFIG_MAP, JOB_FLOW, JOB_TEMPLATE, LEASE, VOLCANO_JOB
 from jobflow.deploy import rbac
 from jobflow.deploy.names import LEASE_NAME, NAME, NAMESPACE
 from jobflow.deploy.workload import ARGUMENTS
@@ -67,10 +67,16 @@ def rights() -> list[Right]:
     """Every right of the controller, as installed for all namespaces."""
     cluster_role, own_role = rbac.cluster_roles()[0], rbac.own_roles()[0]
     own = own_role["metadata"]
-    roles = (
-        (f"clusterroles/{NAME}", cluster_role),
-        (f"namespaces/{own['namespace']}/roles/{own['name']}", own_role),
-    )
+    return _of((f"clusterroles/{NAME}", cluster_role), (f"namespaces/{own['namespace']}/roles/{own['name']}", own_role))
+
+
+def rights_to_cluster_templates() -> list[Right]:
+    """Those that come with the overlay."""
+    role = rbac.cluster_template_roles()[0]
+    return _of((f"clusterroles/{role['metadata']['name']}", role))
+
+
+def _of(*roles: tuple[str, dict[str, Any]]) -> list[Right]:
     return [
         Right(path, group, resource, verb)
         for path, role in roles
@@ -154,6 +160,10 @@ class Exercise:
         flow("robbed").step("a"),  # its Job is deleted, and made again
         flow("shorn").step("a"),  # its Job loses the label by which we watch it
         flow("taken").step("a"),  # somebody else's Job has its name
+        flow("told")  # what its Job is to be told is in a ConfigMap
+        .parameter("who", valueFrom={"configMapKeyRef": {"name": "told", "key": "who"}})
+        .step("a")
+        .having(patch={"metadata": {"annotations": {"who": "$(params.who)"}}}),
     )
 
     def begin(self) -> None:
@@ -162,6 +172,8 @@ class Exercise:
         metadata = {"name": "taken-a", "namespace": self.namespace}
         stranger = {"apiVersion": VOLCANO_JOB.api_version, "kind": VOLCANO_JOB.kind, "metadata": metadata}
         self.cluster.ask("POST", VOLCANO_JOB.path(self.namespace), {**stranger, "spec": {}})
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"who": "you"}}
+        self.cluster.ask("POST", CONFIG_MAP.path(self.namespace), config)
         self.cluster.templates(self.namespace, [template(step).task("main") for step in "abcd"])
         self.cluster.submit(self.namespace, self.FLOWS)
 
@@ -196,7 +208,7 @@ class Exercise:
     def clear(self) -> None:
         """Nothing is left for the next controller to do, nor a Lease to wait for."""
         self.player.thaw()
-        for resource in (JOB_FLOW, VOLCANO_JOB, JOB_TEMPLATE):
+        for resource in (JOB_FLOW, VOLCANO_JOB, JOB_TEMPLATE, CONFIG_MAP):
             self.cluster.ask("DELETE", resource.path(self.namespace))
         try:
             self.cluster.ask("DELETE", LEASE.path(NAMESPACE, LEASE_NAME))

@@ -17,8 +17,8 @@ from cluster.processes import Processes
 from envtest.control_plane import ControlPlane
 
 from jobflow.api.resources import EVENT, JOB_FLOW
-from jobflow.local.apiserver.certificates import Certificate
-from jobflow.local.apiserver.kubeconfig import write_kubeconfig
+from jobflow.local.apiserver.wire.certificates import Certificate
+from jobflow.local.apiserver.wire.kubeconfig import write_kubeconfig
 from jobflow.testing.builders import flow, template
 
 pytestmark = [pytest.mark.real, pytest.mark.blocking]

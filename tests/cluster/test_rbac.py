@@ -6,6 +6,7 @@ else. Who plays Volcano's Job controller is the administrator.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,16 +23,18 @@ from cluster.rights import (
     deployed,
     kubectl,
     rights,
+    rights_to_cluster_templates,
     without,
 )
 from envtest.build import ProgramMissing
 from envtest.control_plane import ControlPlane
 
 from jobflow.api.crd import volcano_crds
-from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, EVENT, JOB_FLOW
+from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, CUSTOM_RESOURCE_DEFINITION, EVENT, JOB_FLOW
 from jobflow.deploy import rbac
 from jobflow.deploy.files import install
 from jobflow.deploy.names import LEASE_NAME, NAME, NAMESPACE
+from jobflow.testing.builders import cluster_template, flow
 
 pytestmark = [pytest.mark.real, pytest.mark.blocking]
 
@@ -42,6 +45,8 @@ FLAGS = (
 )
 SECONDS = 150.0  # a bound against hanging
 RIGHTS = rights()
+TO_CLUSTER_TEMPLATES = rights_to_cluster_templates()
+SWITCH = "--enable-cluster-templates"
 STANDBY_ONLY = next(right for right in RIGHTS if (right.verb, right.resource) == ("watch", "leases"))
 
 
@@ -102,7 +107,8 @@ def test_the_installed_rights_suffice_and_all_of_them_are_used(cluster, processe
     processes.wait_until(lambda: the_count_of(cluster, exercise.namespace, "Created", "robbed") == 2, SECONDS)
     processes.wait_until(exercise.templates_are_told, SECONDS)
     left = {job["metadata"]["name"] for job in cluster.jobs(exercise.namespace)}
-    assert left == {"kept-a", "kept-b", "kept-c", "kept-d", "robbed-a", "shorn-a", "taken-a"}, "cleaned ones go"
+    kept = {"kept-a", "kept-b", "kept-c", "kept-d", "robbed-a", "shorn-a", "taken-a", "told-a"}
+    assert left == kept, "cleaned ones go"
     assert replica.get("/readyz") == (200, "ok\n")
     assert replica.metric("jobflow_leading") == 1
     assert replica.metric('jobflow_flows{phase="Succeed"}') == len(exercise.FLOWS)
@@ -166,6 +172,78 @@ class TestNamespaced:
         assert cluster.phases(elsewhere) == {"": len(Exercise.FLOWS)}
         replica.kill()
         kubectl(cluster, "apply", "--server-side", "-k", str(MANIFESTS / "base"))
+
+
+@pytest.fixture(scope="class")
+def switched_on(cluster: Cluster) -> Iterator[None]:
+    """The overlay of ClusterJobTemplates in place of the base."""
+    kubectl(cluster, "apply", "--server-side", "-k", str(MANIFESTS / "overlays/cluster-templates"))
+    kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    yield
+    kubectl(cluster, "delete", "--ignore-not-found", "-f", str(MANIFESTS / "components/cluster-templates/crd.yaml"))
+    kubectl(cluster, "apply", "--server-side", "-k", str(MANIFESTS / "base"))
+
+
+@pytest.mark.usefixtures("switched_on")
+class TestClusterTemplates:
+    """The rights that `overlays/cluster-templates` brings, and the base does not have."""
+
+    FLOW = flow("shared").step("a").having(templateRef={"name": "shared", "kind": CLUSTER_JOB_TEMPLATE.kind})
+
+    @pytest.fixture
+    def place(self, cluster: Cluster, player: Player) -> Iterator[str]:
+        """A namespace with a flow that runs a template of the cluster, of which nobody has told anything yet."""
+        namespace = cluster.namespace("shared")
+        cluster.create(CLUSTER_JOB_TEMPLATE, "", cluster_template("shared").task("main").body())
+        cluster.submit(namespace, [self.FLOW])
+        yield namespace
+        Exercise(cluster, namespace, player).clear()
+        cluster.ask("DELETE", CLUSTER_JOB_TEMPLATE.path(None, "shared"))
+
+    def counted(self, cluster: Cluster) -> bool:
+        (found,) = cluster.all(CLUSTER_JOB_TEMPLATE, "")
+        return found.get("status", {}).get("jobDependsOnTotal") == 1
+
+    def test_they_suffice_and_all_of_them_are_used(self, cluster, processes, account, place):
+        container = json.loads(kubectl(cluster, "get", "deployment", NAME, "-n", NAMESPACE, "-o", "json"))
+        assert SWITCH in container["spec"]["template"]["spec"]["containers"][0]["args"]
+        began = len(cluster.audit.rows(USER))
+        replica = deployed(processes, account, SWITCH)
+        processes.wait_until(lambda: cluster.all_in("Succeed", 1, place), SECONDS, replica.program.told)
+        processes.wait_until(lambda: self.counted(cluster), SECONDS, replica.program.told)
+        assert replica.get("/readyz") == (200, "ok\n")
+        assert replica.stop() == 0
+        rows = cluster.audit.rows(USER)[began:]
+        assert [row for row in rows if row.code in (401, 403)] == []
+        used = {
+            (row.verb, f"{row.resource}/{row.subresource}" if row.subresource else row.resource)
+            for row in rows
+            if row.resource == CLUSTER_JOB_TEMPLATE.plural
+        }
+        assert used == {(right.verb, right.resource) for right in TO_CLUSTER_TEMPLATES}
+
+    @pytest.mark.parametrize("right", TO_CLUSTER_TEMPLATES, ids=str)
+    def test_one_that_is_missing_is_named(self, cluster, processes, account, place, right: Right):
+        with without(cluster, right):
+            replica = deployed(processes, account, SWITCH)
+
+            def named() -> bool:
+                return any(right.words in str(value) for line in replica.lines for value in line.values())
+
+            processes.wait_until(named, SECONDS, lambda: f"nobody said {right.words!r}: {replica.program.told()}")
+            replica.kill()
+
+    def test_without_the_flag_none_of_them_is_used(self, cluster, processes, account, place):
+        began = len(cluster.audit.rows(USER))
+        replica = deployed(processes, account)
+
+        def told() -> str:
+            status = cluster.ask("GET", JOB_FLOW.path(place, "shared")).get("status", {})
+            return str(next((entry.get("message", "") for entry in status.get("flowStatuses", ())), ""))
+
+        processes.wait_until(lambda: SWITCH in told(), SECONDS, replica.program.told)
+        assert [row for row in cluster.audit.rows(USER)[began:] if row.resource == CLUSTER_JOB_TEMPLATE.plural] == []
+        replica.kill()
 
 
 @pytest.fixture(scope="module")

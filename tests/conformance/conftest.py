@@ -23,10 +23,10 @@ from jobflow.clock import SystemClock
 from jobflow.kube.client import Client
 from jobflow.kube.http import connect
 from jobflow.kube.transport import Request
-from jobflow.local.apiserver.certificates import Certificate
-from jobflow.local.apiserver.http import serve
-from jobflow.local.apiserver.kubeconfig import new_token, write_kubeconfig
 from jobflow.local.apiserver.server import ApiServer
+from jobflow.local.apiserver.wire.certificates import Certificate
+from jobflow.local.apiserver.wire.http import serve
+from jobflow.local.apiserver.wire.kubeconfig import new_token, write_kubeconfig
 
 INSTALL_SECONDS = 30.0
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from jobflow.local.apiserver.certificates import Certificate
+from jobflow.local.apiserver.wire.certificates import Certificate
 
 Body = dict[str, Any]
 Answer = Callable[[Body], Any]

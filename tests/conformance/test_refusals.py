@@ -110,6 +110,40 @@ async def test_a_field_that_is_there_twice(both, kind, validation):
     await both.send("POST", kind.collection, body, fieldValidation=validation)
 
 
+MAIN = {"name": "main", "image": "busybox"}
+VOLUME = {"name": "v", "emptyDir": {}}
+
+
+def files(**source):
+    return {"containers": [MAIN], "volumes": [{"name": "v", **source}]}
+
+
+def mounting(**mount):
+    container = {**MAIN, "volumeMounts": [{"name": "v", "mountPath": "/v", **mount}]}
+    return {"containers": [container], "volumes": [VOLUME]}
+
+
+POD_SPECS = {
+    "a container's name leads out": {"containers": [{**MAIN, "name": "../x"}]},
+    "a container's name is too long": {"containers": [{**MAIN, "name": "x" * 64}]},
+    "two containers of a name": {"containers": [MAIN, MAIN]},
+    "an init container of the name": {"containers": [MAIN], "initContainers": [MAIN]},
+    "a volume's name leads out": {"containers": [MAIN], "volumes": [{"name": "../../v", "emptyDir": {}}]},
+    "two volumes of a name": {"containers": [MAIN], "volumes": [VOLUME, VOLUME]},
+    "a mount of no volume": mounting(name="w"),
+    "a mount nowhere": mounting(mountPath=""),
+    "a subPath that leads out": mounting(subPath="a/../../b"),
+    "an absolute subPath": mounting(subPath="/b"),
+    "a file that leads out": files(configMap={"name": "m", "items": [{"key": "k", "path": "../k"}]}),
+    "a file with a reserved name": files(secret={"secretName": "s", "items": [{"key": "k", "path": "..data"}]}),
+    "a fact that leads out": files(downwardAPI={"items": [{"path": "/k", "fieldRef": {"fieldPath": "metadata.name"}}]}),
+    "a hostPath with steps back": files(hostPath={"path": "/a/../b"}),
+    "a variable without a name": {"containers": [{**MAIN, "env": [{"name": "", "value": "x"}]}]},
+    "a variable with an equals sign": {"containers": [{**MAIN, "env": [{"name": "A=B", "value": "x"}]}]},
+    "a port beyond the last": {"containers": [{**MAIN, "ports": [{"containerPort": 70000}]}]},
+    "a host name that is none": {"containers": [MAIN], "hostname": "a.b"},
+    "a node's name that is none": {"containers": [MAIN], "nodeName": "../n"},
+}
 INVALID = {
     "wrong type": (JOB_FLOW, flow(flows="x")),
     "wrong type in a list": (JOB_FLOW, flow(flows=["x"])),
@@ -135,6 +169,7 @@ INVALID = {
     "pod without containers": (POD, {**POD.named("a"), "spec": {"containers": []}}),
     "container without image": (POD, {**POD.named("a"), "spec": {"containers": [{"name": "x"}]}}),
     "pod of the wrong type": (POD, {**POD.named("a"), "spec": {"containers": "x"}}),
+    **{f"pod: {what}": (POD, {**POD.named("a"), "spec": spec}) for what, spec in POD_SPECS.items()},
     "config map with a number": (CONFIG_MAP, {**CONFIG_MAP.named("a"), "data": {"a": 1}}),
     "config map with a bad key": (CONFIG_MAP, {**CONFIG_MAP.named("a"), "data": {"a b": "1"}}),
 }

@@ -102,6 +102,18 @@ async def test_a_chain_succeeds_and_tells_it_in_upstreams_fields(upstream):
         await upstream.is_quiet("chain")
 
 
+async def test_what_this_crd_puts_into_a_patch_is_not_put_over_the_template(upstream):
+    await upstream.templates(template("sized").task("main").having(maxRetry=5, queue="research"))
+    patch = {"jobSpec": {"tasks": [{"name": "main", "replicas": 2, "template": {}}]}}
+    await upstream.create(JOB_FLOW, flow("patched").step("sized").having(patch=patch).body())
+    stored = (await upstream.flow("patched"))["spec"]["flows"][0]["patch"]["jobSpec"]
+    assert (stored["maxRetry"], stored["queue"]) == (3, "default"), "put in by the API server"
+    async with playing(upstream.client, upstream.namespace), upstream.controller():
+        await upstream.phase("patched", "Succeed")
+    spec = (await upstream.jobs())["patched-sized"]["spec"]
+    assert (spec["maxRetry"], spec["queue"], spec["tasks"][0]["replicas"]) == (5, "research", 2)
+
+
 async def test_a_finished_step_whose_job_is_gone_does_not_run_again(upstream):
     await upstream.templates(*(template(step).task("main") for step in ("x", "y")))
     await upstream.create(JOB_FLOW, flow("memory").step("x").step("y", after="x").body())

@@ -38,7 +38,7 @@ def upstream_crds() -> list[Schema]:
         del steps[key]
     step = steps["items"]["properties"]
     step["dependsOn"]["properties"]["probe"] = _probe()
-    step["patch"] = _object(jobSpec={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    step["patch"] = _object(jobSpec=_job_spec())
     return [flows, templates]
 
 
@@ -73,6 +73,12 @@ def _below(schema: Schema, part: str) -> Schema:
 
 def _object(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties}
+
+
+def _job_spec() -> Schema:
+    """Of a patch: upstream's is that of a whole Job, with its defaults."""
+    defaults = _object(maxRetry={"type": "integer", "default": 3}, queue={"type": "string", "default": "default"})
+    return {**defaults, "x-kubernetes-preserve-unknown-fields": True}
 
 
 def _probe() -> Schema:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from jobflow.clock import SystemClock
-from jobflow.local.apiserver.certificates import Certificate
-from jobflow.local.apiserver.http import serve
-from jobflow.local.apiserver.kubeconfig import new_token, write_kubeconfig
 from jobflow.local.apiserver.server import ApiServer
+from jobflow.local.apiserver.wire.certificates import Certificate
+from jobflow.local.apiserver.wire.http import serve
+from jobflow.local.apiserver.wire.kubeconfig import new_token, write_kubeconfig
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
 KUBECTL_SECONDS = 30  # it needs about 0.2 s; a shared machine may stall

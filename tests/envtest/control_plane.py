@@ -30,9 +30,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from envtest.build import Tell, program
 
 from jobflow.kube.http import HttpTransport, connect
-from jobflow.local.apiserver.certificates import Certificate
-from jobflow.local.apiserver.kubeconfig import write_kubeconfig
-from jobflow.local.apiserver.private_files import write_private
+from jobflow.local.apiserver.wire.certificates import Certificate
+from jobflow.local.apiserver.wire.kubeconfig import write_kubeconfig
+from jobflow.local.apiserver.wire.private_files import write_private
 
 START_SECONDS = 90.0  # it takes about 5; a shared machine may stall
 STOP_SECONDS = 10.0  # graceful, then not

@@ -133,6 +133,7 @@ def test_the_template_is_the_whole_annotation_or_else_the_label():
     assert A.view().template == "default.a"
     assert with_meta(annotations={}).template == "default.a"
     assert with_meta(annotations={}, labels={}).template == ""
+    assert with_meta(annotations={"jobflow.volcano.sh/cluster-template": "a"}, labels={}).template == ".a"
 
 
 def test_our_own_time_to_live():

@@ -133,3 +133,12 @@ def test_two_controllers_in_one_process_do_not_share_numbers():
     one, other = Metrics(), Metrics()
     one.key_waited(1)
     assert samples(other)["jobflow_queue_wait_seconds_count"] == 0
+
+
+def test_passes_over_templates_of_the_cluster_are_counted_once_there_are_some():
+    metrics = Metrics()
+    name = "jobflow_reconcile_seconds_count{kind=ClusterJobTemplate,result=done}"
+    assert name not in samples(metrics)
+    for _ in range(2):
+        metrics.reconciled("ClusterJobTemplate", "done", 0.01)
+    assert samples(metrics)[name] == 2

@@ -17,10 +17,10 @@ SIMULATED = ("act", "cache", "kinds", "kube", "reconcile", "work", "local/apiser
 MODULES = ("app.py", "controller.py", "snapshots.py")
 EXEMPT = {
     "kube/http.py": "sockets: never in a simulation",
-    "local/apiserver/http.py": "sockets: never in a simulation",
-    "local/apiserver/certificates.py": "TLS: never in a simulation",
-    "local/apiserver/kubeconfig.py": "TLS: never in a simulation",
-    "local/apiserver/sqlite.py": "a disk: never in a simulation",
+    "local/apiserver/wire/http.py": "sockets: never in a simulation",
+    "local/apiserver/wire/certificates.py": "TLS: never in a simulation",
+    "local/apiserver/wire/kubeconfig.py": "TLS: never in a simulation",
+    "local/apiserver/storage/sqlite.py": "a disk: never in a simulation",
     "testing/sweep.py": "times itself, outside the simulations that it runs",
 }
 CLOCK_READS = {

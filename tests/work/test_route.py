@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from jobflow.api.resources import Key
-from jobflow.testing.builders import child, flow, template
+from jobflow.testing.builders import child, cluster_template, flow, template
 from jobflow.work.interests import Interests
 from jobflow.work.route import TEMPLATE_SECONDS, Route
 
@@ -87,6 +88,8 @@ def test_children(route, due, said, old, new, expect):
 
 
 T = template("a")
+C = cluster_template("a")
+OF_THE_CLUSTER = Key("ClusterJobTemplate", "", "a")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +99,7 @@ T = template("a")
         ("upstream 84: a template came that a flow waits for", None, T, True, {TEMPLATE: SOON, FLOW: NOW}),
         ("a template that a flow waits for changed", T, T.at("11"), True, {FLOW: NOW}),
         ("a template changed that nobody waits for", T, T.at("11"), False, {}),
+        ("one of the cluster, whose namesake a flow waits for", None, C, True, {OF_THE_CLUSTER: SOON}),
     ],
 )
 def test_templates(route, due, interests, said, old, new, awaited, expect):
@@ -103,3 +107,17 @@ def test_templates(route, due, interests, said, old, new, awaited, expect):
         interests.set(FLOW, frozenset({TEMPLATE}))
     route.template_changed(*views(old, new))
     assert due.keys == expect
+
+
+def test_a_template_of_the_cluster_wakes_flows_of_all_namespaces(route, due, interests):
+    other = Key("JobFlow", "other", "f")
+    for waiting in (FLOW, other):
+        interests.set(waiting, frozenset({OF_THE_CLUSTER}))
+    route.template_changed(*views(None, C))
+    assert due.keys == {FLOW: NOW, other: NOW, OF_THE_CLUSTER: SOON}
+
+
+def test_a_child_of_a_template_of_the_cluster(route, due):
+    child_of_it = structs.replace(views(None, A)[1], template=".a")
+    route.child_changed(None, child_of_it)
+    assert due.keys == {FLOW: NOW, OF_THE_CLUSTER: SOON}

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from jobflow.api.crd import job_flow_crd, job_template_crd
-from jobflow.local.apiserver.schema import StructuralSchema
+from jobflow.local.apiserver.schema.structural import StructuralSchema
 from jobflow.testing.history import Body, Commit, History
 from jobflow.testing.oracles.reading import (
     FINAL,

@@ -45,6 +45,7 @@ class Life:
     uid: str
     node: Node
     created: Commit
+    counts: list[Body] = field(default_factory=list)  # each status.taskStatusCount that it had
     result: str = ""
     ended: Commit | None = None
     removed: Commit | None = None
@@ -97,6 +98,7 @@ class World:
         if node is None:
             return
         life = self.lives.setdefault(uid_of(body), Life(commit.name, uid_of(body), node, commit))
+        life.counts.append((body.get("status") or {}).get("taskStatusCount") or {})
         if life.ended is None and job_phase(body) in ENDED:
             life.ended, life.result = commit, job_phase(body)
         if life.removed is None and removes(commit):
@@ -185,6 +187,17 @@ def targets(flow: Body) -> dict[str, tuple[str, ...]]:
     """Each step of the spec, with the steps that it waits for."""
     steps = (flow.get("spec") or {}).get("flows") or ()
     return {step["name"]: tuple((step.get("dependsOn") or {}).get("targets") or ()) for step in steps}
+
+
+def probed(flow: Body) -> dict[str, Body]:
+    """The steps that start beside their running targets, with the count of pods that each waits for."""
+    steps = (flow.get("spec") or {}).get("flows") or ()
+    waits = {step["name"]: step.get("dependsOn") or {} for step in steps}
+    return {
+        step: depends["probe"]["taskStatusCount"]
+        for step, depends in waits.items()
+        if depends.get("waitFor") == "Running" and "taskStatusCount" in (depends.get("probe") or {})
+    }
 
 
 def faults(history: History) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jobflow.testing.history import VOLCANO, Commit, History
+from jobflow.testing.history import VOLCANO, Body, Commit, History
 from jobflow.testing.oracles.reading import (
     EVENT,
     FINAL,
@@ -24,6 +24,7 @@ from jobflow.testing.oracles.reading import (
     creates,
     flow_phase,
     node_of,
+    probed,
     records,
     removes,
     replay,
@@ -62,20 +63,33 @@ def finished_never_again(history: History, _: History | None = None) -> list[Vio
 
 
 def gate_was_open(history: History, _: History | None = None) -> list[Violation]:
-    """No child before the Jobs of all its step's targets were Completed, or their success was committed."""
+    """No child before the Jobs of all its step's targets were Completed, or their success was committed.
+
+    Or before they had been seen with as many running pods as the step's probe waits for, where it says so.
+    """
     found = []
     for commit, node, world in _child_creates(history):
         flow = world.flows.get(node.flow_uid, {})
-        steps, told = targets(flow), records(flow)
+        steps, told, count = targets(flow), records(flow), probed(flow).get(node.step)
         if node.step not in steps:
             found.append(Violation("gate was open", commit.at, f"Job {commit.name} is of no step of its flow's spec"))
         found += [
             Violation("gate was open", commit.at, f"Job {commit.name} was created before step {target} succeeded")
             for target in steps.get(node.step, ())
+            if not (count and _has_had(world.of_node(Node(node.flow_uid, target, "")), count))
             if told.get(target, {}).get("phase") != "Succeeded"
             and not any(life.result == "Completed" for life in world.of_node(Node(node.flow_uid, target, "")))
         ]
     return found
+
+
+def _has_had(lives: list[Life], count: Body) -> bool:
+    """One of them has had so many pods of the task in that phase."""
+    return any(
+        ((told.get(count["taskName"]) or {}).get("phase") or {}).get(count["status"], 0) >= count["count"]
+        for life in lives
+        for told in life.counts
+    )
 
 
 def nothing_after_the_end(history: History, _: History | None = None) -> list[Violation]:
