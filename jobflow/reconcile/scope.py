@@ -84,6 +84,20 @@ def within(reference: Reference, value: Value, depth: int) -> Value:
         elif isinstance(tree, list) and name.isdecimal() and int(name) < len(tree):
             tree = tree[int(name)]
         else:
-            has = f"has {', '.join(tree)}" if isinstance(tree, Mapping) and tree else f"is {as_text(tree)[:40]!r}"
-            raise PlaceholderProblem((), f"{reference.text}: there is no field {name}; the value {has}")
+            said = f"{reference.text}: there is no field {name}; the value {_described(tree)}"
+            raise PlaceholderProblem((), said)
     return Value(tree, as_text(tree), value.from_job)
+
+
+def _described(tree: Any) -> str:
+    """What a value is like; values themselves may be secret."""
+    match tree:
+        case Mapping():
+            return f"has {', '.join(tree)}" if tree else "is empty"
+        case list():
+            return f"is a list of {len(tree)}"
+        case str():
+            return "is a text"
+        case None:
+            return "is null"
+    return "is true or false" if isinstance(tree, bool) else "is a number"

@@ -110,6 +110,16 @@ def test_a_long_name_is_cut_so_that_its_pods_fit():
     assert len(name + "-worker-999") == 63
 
 
+def test_pods_that_a_later_step_asks_get_a_label_beside_their_own():
+    pod = {"metadata": {"labels": {"app": "x"}, "annotations": {"note": "y"}}, "spec": {"hostNetwork": False}}
+    tmpl = template("a").having(tasks=[{"name": "asked", "template": pod}, {"name": "left", "template": pod}])
+    step = Step("a", "a", probed_tasks=frozenset({"asked"}))
+    asked, left = (task["template"] for task in child_spec(F.frozen(), step, Node("a"), tmpl.view())["tasks"])
+    labels = {"app": "x", "jobflow.volcano.sh/probed": "true"}
+    assert asked == pod | {"metadata": {"labels": labels, "annotations": {"note": "y"}}}
+    assert left == pod
+
+
 def test_the_basis_changes_with_flow_and_template_only():
     same = child_basis(F.frozen(), T.view())
     assert child_basis(F.at("999").frozen(), T.at("999").view()) == same

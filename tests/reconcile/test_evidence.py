@@ -47,6 +47,12 @@ class TestOfHost:
         assert question.told == "GET http://model:8080/health"
         assert found.gate == Closed(Reason.PROBE, "GET http://model:8080/health: no answer yet")
 
+    def test_it_is_asked_as_often_as_the_step_says(self):
+        (question,) = look(
+            a_flow(HOST | {"periodSeconds": 7, "timeoutSeconds": 3}).snapshot(PS.completed().view())
+        ).questions
+        assert (question.timing.period, question.timing.timeout) == (7.0, 3.0)
+
     @pytest.mark.parametrize(
         ("said", "probe", "verdict", "gate"),
         [

@@ -104,6 +104,18 @@ def test_a_field_that_cannot_be_read_is_named_as_in_yaml():
     assert [problem.path for problem in compile_flow("f", spec).problems] == ["spec.flows[1].name"]
 
 
+def test_a_step_knows_which_of_its_tasks_later_steps_ask_over_the_network():
+    ask = {"probe": {"tcpSocketList": [{"taskName": "server", "port": 80}]}, "waitFor": "Running"}
+    builder = flow("f").step("a").step("b").step("c").having(dependsOn={"targets": ["a", "b"], **ask})
+    graph = compiled(builder).graph
+    assert {step.name: step.probed_tasks for step in graph.steps} == {
+        "a": frozenset({"server"}),
+        "b": frozenset({"server"}),
+        "c": frozenset(),
+    }
+    assert graph.asks_pods
+
+
 def test_flows_whose_specs_are_alike_share_their_graph_and_each_has_its_own_problems():
     spec = flow("one").step("a").step("b", after="a").body()["spec"]
     one, other = (compile_flow(name, msgspec.json.encode(spec)) for name in ("one", "other"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from jobflow.api.output_values import Missing
 from jobflow.api.outputs import Absent, OfMessage, OfPath, OutputsFound, OutputsOf, Said, Seen
@@ -127,6 +128,7 @@ class TestGone:
         entry = of(found.status)
         assert found.creates == ()
         assert (entry.phase, entry.jobUID) == (phase, COUNT.uid)
+        assert entry.message == ("Job f-count ended, and is gone" if phase is StepPhase.FAILED else "")
         assert entry.completionTime == collecting.jobStatusList[0].endTimestamp
         assert entry.outputs[0] == OutputStatus("n", message="Job f-count was gone before it could be read")
         assert getattr(found.status, "completedJobs" if end == "Completed" else "failedJobs") == ("f-count",)
@@ -178,6 +180,19 @@ class TestSize:
         asked = reconcile_flow(builder.snapshot(*children)).questions
         both = reconcile_flow(builder.snapshot(*children, answers=dict.fromkeys(asked, answer))).status
         assert [entry.phase for entry in both.flowStatuses] == [StepPhase.SUCCEEDED, StepPhase.FAILED]
+
+    def test_what_is_committed_counts(self):
+        builder, answer = self.big(4000, 9)
+        builder = builder.step("more").having(outputs=builder.steps[0]["outputs"])
+        left = tuple(OutputStatus(f"n{number}", "x" * 4000) for number in range(9))
+        told = structs.replace(COUNT.completed().record(StepPhase.SUCCEEDED), outputs=left)
+        builder = builder.recorded(told)
+        more = child("more", of="f").completed().view()
+        asked = reconcile_flow(builder.snapshot(COUNT.completed().view(), more)).questions
+        found = reconcile_flow(
+            builder.snapshot(COUNT.completed().view(), more, answers=dict.fromkeys(asked, answer))
+        ).status
+        assert of(found, "more").reason == Reason.OUTPUT_TOO_LARGE
 
     def test_a_job_that_failed_has_failed_for_its_own_reason(self):
         builder, answer = self.big(4097, 1)

@@ -98,9 +98,24 @@ def test_a_template_that_may_not_be_read_is_not_said_to_be_missing():
     assert isinstance(start(replace(F.snapshot(), templates_unseen="forbidden: no rights"), NEW), Ready), "one is known"
 
 
+def test_a_template_that_is_read_in_part_is_not_used():
+    lost = msgspec.structs.replace(T.view(), lost=("spec.parameters",))
+    match start(F.snapshot(templates=[lost]), NEW):
+        case Held(reason, message, _, awaits):
+            assert reason is Reason.CRD_OUTDATED
+            assert message == (
+                "JobTemplate a is read without spec.parameters, which the installed CRD lacks; "
+                "the step starts when jobflow's CRDs are applied again"
+            )
+            assert awaits == Key("JobTemplate", "default", "a")
+        case other:
+            pytest.fail(str(other))
+
+
 def test_a_name_that_no_cut_makes_fit_is_impossible():
     long = template("a").task("t" * 60).view()
-    assert isinstance(start(F.snapshot(templates=[long]), NEW), Impossible)
+    said = "no name for the Job of f-a leaves room for its pods within 63 characters: shorten the task names of "
+    assert start(F.snapshot(templates=[long]), NEW) == Impossible(Reason.NAME_TOO_LONG, f"{said}JobTemplate a")
 
 
 HELD, READY, IMPOSSIBLE = Held, Ready, Impossible

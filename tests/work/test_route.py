@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from jobflow.api.probes import PodPhase, PodView
 from jobflow.api.resources import Key
 from jobflow.testing.builders import child, cluster_template, flow, template
 from jobflow.work.interests import Interests
@@ -121,3 +122,15 @@ def test_a_child_of_a_template_of_the_cluster(route, due):
     child_of_it = structs.replace(views(None, A)[1], template=".a")
     route.child_changed(None, child_of_it)
     assert due.keys == {FLOW: NOW, OF_THE_CLUSTER: SOON}
+
+
+POD = PodView("default", "f-a-main-0", "u0", "1", "f-a", "job-1", "main", PodPhase.RUNNING, "10.0.0.1")
+
+
+@pytest.mark.parametrize(("said", "old", "new"), [("came", None, POD), ("changed", POD, POD), ("went", POD, None)])
+def test_a_pod_is_news_to_the_flows_that_ask_pods_of_its_job(route, due, interests, said, old, new):
+    interests.set(FLOW, frozenset({Key("Pod", "default", "f-a")}))
+    interests.set(Key("JobFlow", "default", "g"), frozenset({Key("Pod", "default", "g-a")}))
+    interests.set(Key("JobFlow", "other", "f"), frozenset({Key("Pod", "other", "f-a")}))
+    route.pod_changed(old, new)
+    assert due.keys == {FLOW: NOW}
