@@ -28,6 +28,8 @@ BOOKMARK = b'{"type":"BOOKMARK"'
 LINE_BYTES = 2**20  # aiohttp's buffer: half of the longest line it gives
 REQUEST_SECONDS = 60.0
 TOLD_BYTES = 300
+EMPTY_WATCHES = 5  # in a row
+PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 0.05  # aiohttp does not wait until closed connections are gone
 
 Lines = AsyncIterator[bytes]
@@ -119,14 +121,19 @@ class Wire:
         found, version = await self.list(path)
         for item in found:
             yield b'{"type":"ADDED","object":' + bytes(item) + b"}"
+        empty = 0  # kube-apiserver ends the watches of a kind whose CRD it takes up anew
         while True:
             last = b""
             async for line in self.watch(path, version):
                 last = line
                 if not line.startswith(BOOKMARK):
                     yield line
-            if not last:
+            empty = 0 if last else empty + 1
+            if empty == EMPTY_WATCHES:
                 raise BenchError(f"the API server ended the watch of {path} at once: is it still running?")
+            if empty:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
             version = _event.decode(last).object.metadata.version  # it ends watches that are read too slowly
 
     async def watch(self, path: str, version: str) -> Lines:
