@@ -18,7 +18,7 @@ from jobflow.act.flow import FlowActor
 from jobflow.act.outcome import Again, Done, Outcome, Retry
 from jobflow.act.reread import AGAIN_SECONDS, is_worth_a_look, reread
 from jobflow.act.status import write_status
-from jobflow.api.metadata import ObjectMeta
+from jobflow.api.metadata import ObjectMeta, ObjectReference
 from jobflow.api.names import owner_text
 from jobflow.api.probes import Question
 from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, Key
@@ -27,6 +27,7 @@ from jobflow.kube.client import Client
 from jobflow.kube.errors import ApiError, Conflict, NotFound
 from jobflow.kube.fenced import NotLeader
 from jobflow.obs.measures import Measures
+from jobflow.reconcile.events import WARNING
 from jobflow.reconcile.flow import reconcile_flow
 from jobflow.reconcile.pause import uses
 from jobflow.reconcile.plan import Plan
@@ -36,6 +37,8 @@ from jobflow.reconcile.template import reconcile_cluster_template, reconcile_tem
 from jobflow.snapshots import Absent, Behind, Snapshots, Taken, Unreadable, Unseen
 from jobflow.work.interests import Interests
 from jobflow.work.queue import QueueClosed, WorkQueue
+
+INTERNAL_ERROR = "InternalError"
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +91,16 @@ class Controller:
             return Retry(error, error.retry_after or 0.0)
         except Exception as error:  # a bug of ours must not cost the key, nor the worker
             log.exception("reconcile failed")
+            self._tell_bug(key, error)
             return Retry(error)
+
+    def _tell_bug(self, key: Key, error: Exception) -> None:
+        """Why nothing happens, for whoever looks at the flow; not the error's words, which may quote users' values."""
+        flow = self.cache.flows.get((key.namespace, key.name)) if key.kind == JOB_FLOW.kind else None
+        if flow is not None:
+            about = ObjectReference(JOB_FLOW, flow.namespace, flow.name, flow.uid)
+            said = f"a bug in jobflow stops this flow ({type(error).__name__}); the controller's log has more"
+            self.actor.recorder.emit(about, WARNING, INTERNAL_ERROR, said)
 
     async def _flow(self, key: Key) -> Outcome:
         await self._reread(key)

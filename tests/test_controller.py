@@ -150,6 +150,7 @@ async def test_a_bug_costs_neither_the_key_nor_the_worker_nor_another_flow(world
     world.cache.flows.put(flow("g").step("b").view())
     await asyncio.sleep(10)
     assert world.created() == ["g-b"]
+    assert "InternalError" in world.told
     world.cache.templates.put(good)
     await asyncio.sleep(61)
     assert world.created() == ["g-b", "f-a"]

@@ -31,8 +31,8 @@ class ExitCode(IntEnum):
 RUN_EXIT_CODES = """\b
 Exit codes:
   0    every flow and job succeeded
-  1    at least one failed, or can never start: its Job is refused, a template is missing
-  2    the files or options cannot be used; nothing was run
+  1    at least one failed, or waits for what nobody mends: its Job is refused, a ConfigMap is missing
+  2    the files or options cannot be used, or a template is not in them; nothing was run
   70   a bug in jobflow
   124  --timeout passed first
   130  Ctrl-C; 143 SIGTERM (processes were stopped)

@@ -140,9 +140,12 @@ def _written(shown: list[Made], output: Format) -> str:
 
 def _difference(job: Mapping[str, Any], template: Mapping[str, Any]) -> str:
     """As `diff -u` writes it; nothing but a line where nothing differs."""
+    from jobflow.api.parameters import TEMPLATE_FIELD
+
     name, of = job["metadata"]["name"], template["metadata"]["name"]
+    spec = {field: value for field, value in template["spec"].items() if field != TEMPLATE_FIELD}  # no Job has it
     lines = difflib.unified_diff(
-        _yaml(template["spec"]).splitlines(keepends=True),
+        _yaml(spec).splitlines(keepends=True),
         _yaml(job["spec"]).splitlines(keepends=True),
         f"{template['kind']} {of}",
         f"Job {name}",

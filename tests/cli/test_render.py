@@ -160,6 +160,9 @@ class TestParameters:
         assert job["spec"]["tasks"][0]["replicas"] == 2
         assert "parameters" not in job["spec"]
 
+    def test_what_no_job_has_is_no_difference(self, run):
+        assert "parameters:" not in run("--step", "first", "--diff", text=PARAMETERS + CONFIG).stdout
+
     def test_the_command_line_takes_the_place_of_the_files(self, run):
         done = run("--step", "first", "-p", "workers=8", "-p", "samples=5", text=PARAMETERS)
         (job,) = yaml.safe_load_all(done.stdout)

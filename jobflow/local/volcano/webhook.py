@@ -91,6 +91,9 @@ class VolcanoAdmission:
 
 
 def _job(obj: dict[str, Any]) -> Job:
-    """The Job with its defaults; the API server has checked its types."""
-    view = job_view(msgspec.json.decode(msgspec.json.encode(obj), type=JobObject))
+    """The Job with its defaults. Raises StatusError: 4.0 is an integer to an API server, and none to Go's int32."""
+    try:
+        view = job_view(msgspec.json.decode(msgspec.json.encode(obj), type=JobObject))
+    except msgspec.ValidationError as error:
+        raise denied(JOB_WEBHOOK, f"{error};") from error
     return msgspec.structs.replace(view, spec=defaulted(view.spec))

@@ -42,6 +42,12 @@ async def test_a_refusal_tells_all_that_is_wrong_in_volcanos_words(world, build_
     assert "unable to find job plugin: nvlink;" in told
 
 
+async def test_a_whole_number_with_a_point_is_refused_as_go_cannot_read_it(world, build_task):
+    with pytest.raises(Invalid, match=r"Expected `int`, got `float` - at `\$\.spec\.tasks\[0\]\.replicas`") as refused:
+        await world.create("train", build_task() | {"replicas": 4.0})
+    assert refused.value.status == 400
+
+
 async def test_a_dry_run_is_asked_too_and_nothing_is_stored(world, build_task):
     body = {
         "apiVersion": VOLCANO_JOB.api_version,
