@@ -36,6 +36,7 @@ __all__ = ["DidNotStart", "Plane", "Program", "fresh_plane", "start_program"]
 ACCOUNT = "controller"
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 SERVED_SECONDS = 30.0
+AUDIT_FILE = "--audit-log-maxsize=4000"  # megabytes: it is not to be rotated under its reader
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Plane:
 def fresh_plane(tell: Callable[[str], None], *, audit: bool = True) -> Iterator[Plane]:
     """Start one; it and its data are gone at the end. Call from the main thread. Raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="jobflow-bench-") as directory:
-        plane = ControlPlane(Path(directory), audit=audit, tell=tell)
+        plane = ControlPlane(Path(directory), audit=audit, tell=tell, extra_flags=(AUDIT_FILE,) if audit else ())
         try:
             plane.start()
         except (ProgramMissing, DidNotStart) as error:
