@@ -32,6 +32,8 @@ from jobflow.reconcile.snapshot import Flow
 
 NAMED_CHILDREN = 10  # in one Created event; a step of a thousand items must not fill a screen
 
+SERVERS_WORDS = frozenset({Reason.CHILD_REJECTED, Reason.CHILD_INVALID})  # refusals told as the API server tells them
+
 log = structlog.get_logger(__name__)
 
 
@@ -109,7 +111,9 @@ class FlowActor:
                 return _Child(wanted.name, found)
             case Refused(reason, message, final):
                 memory.refused(wanted.name, wanted.basis, reason, message, final, self.clock.now())
-                said = "as the step tells" if final else message  # a 422 quotes fields, and so users' values
+                # A 422 quotes fields, and so users' values; so may an admission webhook where values were put in.
+                quotes = final or (wanted.private and reason in SERVERS_WORDS)
+                said = "as the step tells" if quotes else message
                 log.warning("child refused", step=wanted.node.step, job=wanted.name, reason=reason, message=said)
                 return None
 

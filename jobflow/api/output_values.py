@@ -2,7 +2,8 @@
 
 In: readings of finished Jobs; entries of `status.flowStatuses[].outputs`. Out: those entries; Values, or why there is
 none. A message that is JSON is what it says (an object, a list, a number, a boolean, a text in quotes); every other one
-is a text. Beside a number the status keeps how it was written: 1.10 is a number like 1.1, and another image tag.
+is a text, as with parameters (`parameter_values.py`). Beside a number the status keeps how it was written: 1.10 is a
+number like 1.1, and another image tag.
 """
 
 from __future__ import annotations
@@ -11,14 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from jobflow.api.outputs import MAX_OUTPUT_BYTES, Absent, PathParts, Reading, Said, Wanted
+from jobflow.api.parameter_values import scalar
 from jobflow.api.placeholders import PlaceholderProblem, Reference, Value, as_text
 from jobflow.api.status import OutputStatus, Reason
 
-MAX_DEPTH = 32  # of a message: what is nested deeper is taken for a text, and breaks nobody who walks it
-WHOLE_NUMBERS = range(-(2**63), 2**63)  # which an API server keeps; greater ones it would round
 FIELDS_BEGIN = 3  # of a reference's path: step, "outputs", output
 
 
@@ -53,14 +51,7 @@ def entry_of(wanted: Wanted, reading: Reading) -> OutputStatus:
 
 def of_message(text: str) -> Any:
     """What a termination message says; white space around it means nothing."""
-    text = text.strip()
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return text
-    if value is None or (_is_number(value) and not _is_kept(value)) or _is_deeper(value, MAX_DEPTH):
-        return text
-    return value
+    return scalar(text.strip()).tree
 
 
 def value_in(entry: OutputStatus) -> Value | Missing:
@@ -126,13 +117,3 @@ def _kind(tree: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_kept(value: float) -> bool:
-    """Whether an API server gives the number back as it got it."""
-    return not isinstance(value, int) or value in WHOLE_NUMBERS
-
-
-def _is_deeper(value: Any, most: int) -> bool:
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(below) and (most == 0 or any(_is_deeper(one, most - 1) for one in below))

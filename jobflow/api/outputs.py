@@ -155,7 +155,8 @@ Reading = Said | Seen | Absent
 
 @dataclass(frozen=True, slots=True)
 class OutputsFound:
-    """The answer: a reading for each source, in their order; or the problem why nothing could be read yet."""
+    """The answer: a reading for each source, in their order. With a problem it is not the last word: not all could be
+    read yet, and the readings are what there is until then."""
 
     readings: tuple[Reading, ...] = ()
     problem: str = ""

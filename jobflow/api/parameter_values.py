@@ -41,14 +41,14 @@ def read(text: str, parameter: TemplateParameter) -> Value:
 def scalar(text: str) -> Value:
     """The text as JSON reads it, else as the string it is.
 
-    So are null, since no parameter is ever null, numbers that an API server would round, and what is nested too deep.
+    So are null, since no parameter is ever null, what has a number that an API server would round or refuse, and what
+    is nested too deep.
     """
     try:
         tree = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         tree = text
-    rounded = type(tree) is int and tree not in WHOLE_NUMBERS
-    return Value(text if tree is None or rounded or too_deep(tree) else tree, text)
+    return Value(text if tree is None or not _is_kept(tree) else tree, text)
 
 
 def too_deep(tree: Any, depth: int = MAX_DEPTH) -> bool:
@@ -90,6 +90,17 @@ def kind(tree: Any) -> str:
             return "a list"
         case _:
             return "a mapping"
+
+
+def _is_kept(tree: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether an API server gives back what JSON said as it got it, and it can be walked.
+
+    Fractions are: JSON has none that is no number, and one too large for a double was no JSON to the decoder.
+    """
+    if isinstance(tree, dict | list):
+        below = tree.values() if isinstance(tree, dict) else tree
+        return not tree or (depth > 0 and all(_is_kept(one, depth - 1) for one in below))
+    return type(tree) is not int or tree in WHOLE_NUMBERS
 
 
 def _read(text: str, declared: Any) -> Value:

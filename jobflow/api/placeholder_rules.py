@@ -27,7 +27,7 @@ from jobflow.api.problems import Problem, suggestion_or_list
 
 Judge = Callable[[Reference], str]  # what is wrong with a reference, or nothing
 TOO_DEEP = f"the value is nested more than {MAX_DEPTH} deep"
-NARROW = (Place.NUMBER, Place.BOOLEAN, Place.AMOUNT, Place.PARTS)
+NARROW = (Place.NUMBER, Place.BOOLEAN, Place.AMOUNT, Place.LIST, Place.MAPPING)
 
 
 def declarations(parameters: Sequence[TemplateParameter], path: str) -> Iterator[Problem]:

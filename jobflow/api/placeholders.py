@@ -3,7 +3,8 @@
 In: a tree as JSON has it, and what references resolve to. Out: where which references stand, or a new tree with their
 values in place; the one given is not touched. Only what begins with one of our prefixes is a placeholder: `$(VAR)`,
 `$$(VAR)` and everything else stays byte for byte, because Kubernetes and shells have a meaning of their own for it.
-`$$(params.x)` is how the text `$(params.x)` itself is written. Values are never looked into for more placeholders.
+`$$(params.x)` is how the text `$(params.x)` itself is written. Values are never looked into for more placeholders, and
+in a Job no kubelet finds a reference in them either (`expansion.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from jobflow.api.expansion import literal
+from jobflow.api.guarded import brought, guarded_field
 from jobflow.api.places import Path as Path
 from jobflow.api.places import Place
 from jobflow.api.status import Reason
@@ -25,14 +28,11 @@ CONTEXT_NAMES = ("name", "namespace", "uid", "step", "attempt")  # of the flow, 
 
 MAX_INSERTED_CHARACTERS = 512 * 1024  # a Job of a megabyte is about what etcd takes
 SHOWN_CHARACTERS = 60  # of what is no placeholder: enough to find it by
+NOT_TEXT = (Place.NUMBER, Place.BOOLEAN, Place.LIST, Place.MAPPING)
 
 _BEGINNING = re.compile(r"(\$?)\$\((params|steps|context|loop)\.([^()]*)(\)?)")
 _HINT = "$("  # what every placeholder has: most strings are done with after one look
 _PART = re.compile(r"[A-Za-z0-9_-]+")
-
-# Where a value that came out of a Job must not go: it would let whoever controls a Job's output choose what runs, as
-# whom, and with which rights.
-GUARDED = frozenset({"image", "serviceAccountName", "serviceAccount", "hostPath", "securityContext"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +144,19 @@ def evaluated(tree: Any, resolve: Resolve) -> Value:
     """
     if isinstance(tree, str) and (alone := whole(tree)) is not None:
         return resolve(alone)
-    work = _Substitution(resolve, _anything, guarded=False)
+    work = _Substitution(resolve, _anything, of_job=False)
     replaced = work.of(tree, ())
     return Value(replaced, as_text(replaced), from_job=work.from_job, guess=work.guess)
 
 
 def substituted(tree: Any, resolve: Resolve, place_of: PlaceOf | None = None) -> Any:
-    """A new tree with the values in place of the placeholders. Raises PlaceholderProblem.
+    """A new spec of a Job with the values in place of the placeholders. Raises PlaceholderProblem.
 
     `place_of` says what a place takes: where that is text, numbers and booleans are written out; a value of another
-    kind than the place takes is refused. So is a value that came out of a Job, below `GUARDED`.
+    kind than the place takes is refused. So is a value out of a Job that would decide on what `guarded.py` names.
+    Where the kubelet expands a text, what is put in is written so that it comes out as it is.
     """
-    return _Substitution(resolve, place_of or _anything, guarded=True).of(tree, ())
+    return _Substitution(resolve, place_of or _anything, of_job=True).of(tree, ())
 
 
 def written(path: Path) -> str:
@@ -173,10 +174,10 @@ def _anything(path: Path) -> Place:
 class _Substitution:
     """One walk through a tree: what was used on the way, and how much more may be put in."""
 
-    def __init__(self, resolve: Resolve, place_of: PlaceOf, *, guarded: bool) -> None:
+    def __init__(self, resolve: Resolve, place_of: PlaceOf, *, of_job: bool) -> None:
         self._resolve = resolve
         self._place_of = place_of
-        self._guarded = guarded
+        self._of_job = of_job  # else of an argument, which is put into a Job later
         self._left = MAX_INSERTED_CHARACTERS
         self.from_job = False
         self.guess = False
@@ -199,10 +200,25 @@ class _Substitution:
         pieces = _pieces(text, at)
         place = self._place_of(at) if any(isinstance(piece, Reference) for piece in pieces) else Place.ANYTHING
         if len(pieces) == 1 and isinstance(pieces[0], Reference):
-            return _fitting(pieces[0], self._value(pieces[0], at), place, at)
-        if place in (Place.NUMBER, Place.BOOLEAN, Place.PARTS):
+            return self._whole(pieces[0], place, at)
+        if place in NOT_TEXT:
             raise PlaceholderProblem(at, f"takes {place.value}, and a placeholder within a longer text makes a text")
-        return "".join(self._value(piece, at).text if isinstance(piece, Reference) else piece for piece in pieces)
+        return "".join(self._part(piece, at) if isinstance(piece, Reference) else piece for piece in pieces)
+
+    def _whole(self, reference: Reference, place: Place, at: Path) -> Any:
+        """What takes the place of a string that is the placeholder alone."""
+        value = self._value(reference, at)
+        fitting = _fitting(reference, value, place, at)
+        if not self._of_job or value.guess:
+            return fitting
+        if value.from_job:
+            _guard(reference, brought(fitting, at), at)
+        return literal(fitting, at)
+
+    def _part(self, reference: Reference, at: Path) -> str:
+        """What takes the place of a placeholder within a longer text."""
+        value = self._value(reference, at)
+        return str(literal(value.text, at)) if self._of_job and not value.guess else value.text
 
     def _value(self, reference: Reference, at: Path) -> Value:
         try:
@@ -211,8 +227,8 @@ class _Substitution:
             if problem.path or not at:
                 raise
             raise PlaceholderProblem(at, problem.message, problem.reason) from problem
-        if self._guarded and value.from_job:
-            _guard(reference, value, at)
+        if self._of_job and value.from_job:
+            _guard(reference, guarded_field(at), at)
         self._left -= len(value.text)
         if self._left < 0:
             said = f"with {reference.text} more than {MAX_INSERTED_CHARACTERS // 1024} KiB would be put in"
@@ -234,15 +250,22 @@ def _fitting(reference: Reference, value: Value, place: Place, at: Path) -> Any:
             return value.text
         case Place.ANYTHING:
             return _copied(tree)
-        case Place.PARTS if parts:
+        case Place.LIST if isinstance(tree, list):
+            return _copied(tree)
+        case Place.MAPPING if isinstance(tree, dict):
             return _copied(tree)
         case Place.BOOLEAN if isinstance(tree, bool):
             return tree
         case Place.NUMBER if number:
-            return tree
+            return _whole(tree)
         case Place.AMOUNT if number or isinstance(tree, str):
             return tree
     raise PlaceholderProblem(at, f"takes {place.value}, and {reference.text} is {_told(value)}")
+
+
+def _whole(number: int | float) -> int | float:
+    """4.0 is 4: Go reads no 4.0 into an integer, and programs that divide write it."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _takes_json(at: Path) -> bool:
@@ -276,24 +299,11 @@ def _refuse_key(key: str, at: Path) -> None:
         raise PlaceholderProblem(at, f'"{key}": a placeholder stands for a value, never for the name of a field')
 
 
-def _guard(reference: Reference, value: Value, at: Path) -> None:
-    """Raises PlaceholderProblem where a value that came out of a Job would go, or carry, what a Job may not choose."""
-    found = next((part for part in at if part in GUARDED), None) or next(_guarded_keys(value.tree), None)
-    if found:
-        raise PlaceholderProblem(
-            at, f"{reference.text} came out of a Job, and what comes out of a Job may not decide on {found}"
-        )
-
-
-def _guarded_keys(tree: Any) -> Iterator[str]:
-    if isinstance(tree, Mapping):
-        for key, below in tree.items():
-            if key in GUARDED:
-                yield key
-            yield from _guarded_keys(below)
-    elif isinstance(tree, list):
-        for below in tree:
-            yield from _guarded_keys(below)
+def _guard(reference: Reference, decided: str | None, at: Path) -> None:
+    """Raises PlaceholderProblem where a value that came out of a Job would decide on what a Job may not."""
+    if decided:
+        said = f"{reference.text} came out of a Job, and what comes out of a Job may not decide on {decided}"
+        raise PlaceholderProblem(at, said)
 
 
 def _pieces(text: str, at: Path) -> list[str | Reference]:

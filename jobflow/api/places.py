@@ -1,6 +1,6 @@
 """Places: what kind of value a field of a Volcano Job takes, as far as placeholders need to know.
 
-In: a path below a Job's spec. Out: text, a number, a boolean, an amount, parts of its own, or anything. The names are
+In: a path below a Job's spec. Out: text, a number, a boolean, an amount, a list, a mapping, or anything. The names are
 those of Kubernetes 1.35's PodTemplateSpec and PersistentVolumeClaimSpec, and of Volcano's Job; a name means the same
 kind wherever it stands, save the few below. A field that is not in the tables is `ANYTHING`: whatever is written there
 is sent as it is, and the API server decides.
@@ -20,7 +20,8 @@ class Place(Enum):
     NUMBER = "a number"
     BOOLEAN = "true or false"
     AMOUNT = "an amount"  # of resources: a number, or a text such as 500m
-    PARTS = "a list or a mapping"
+    LIST = "a list"
+    MAPPING = "a mapping"
     ANYTHING = "anything"
 
 
@@ -60,7 +61,7 @@ accessModes add args command drop events finalizers hostnames matchLabelKeys mis
 namespaces portals searches targetWWNs wwids
 """
 _LISTS_OF_NUMBERS = "supplementalGroups"
-_LISTS_OF_PARTS = """
+_LISTS_OF_MAPPINGS = """
 claims containers env envFrom ephemeralContainers hostAliases httpHeaders imagePullSecrets initContainers items
 matchExpressions matchFields nodeSelectorTerms options policies ports preferredDuringSchedulingIgnoredDuringExecution
 readinessGates requiredDuringSchedulingIgnoredDuringExecution resizePolicy resourceClaims restartPolicyRules
@@ -78,7 +79,6 @@ resourceFieldRef resources scaleIO seLinuxOptions seccompProfile secret secretKe
 serviceAccountToken sleep spec startupProbe storageos tcpSocket template valueFrom volumeClaim volumeClaimTemplate
 vsphereVolume windowsOptions workloadRef
 """
-_OTHERS = "plugins values"
 
 
 def _named(**kinds: str) -> dict[str, Place]:
@@ -90,24 +90,25 @@ FIELDS = _named(
     NUMBER=_NUMBERS,
     BOOLEAN=_BOOLEANS,
     AMOUNT=_AMOUNTS,
-    PARTS=" ".join(
-        (_MAPS_OF_TEXTS, _MAPS_OF_AMOUNTS, _LISTS_OF_TEXTS, _LISTS_OF_NUMBERS, _LISTS_OF_PARTS, _MAPPINGS, _OTHERS)
-    ),
+    LIST=" ".join((_LISTS_OF_TEXTS, _LISTS_OF_NUMBERS, _LISTS_OF_MAPPINGS, "values")),
+    MAPPING=" ".join((_MAPS_OF_TEXTS, _MAPS_OF_AMOUNTS, _MAPPINGS, "plugins")),
 )
-VALUES = _named(TEXT=_MAPS_OF_TEXTS, AMOUNT=_MAPS_OF_AMOUNTS, PARTS="plugins")  # in a mapping of this name
-ITEMS = _named(TEXT=_LISTS_OF_TEXTS, NUMBER=_LISTS_OF_NUMBERS, PARTS=_LISTS_OF_PARTS)  # in a list of this name
+VALUES = _named(TEXT=_MAPS_OF_TEXTS, AMOUNT=_MAPS_OF_AMOUNTS, LIST="plugins")  # in a mapping of this name
+ITEMS = _named(TEXT=_LISTS_OF_TEXTS, NUMBER=_LISTS_OF_NUMBERS, MAPPING=_LISTS_OF_MAPPINGS)  # in a list of this name
 NUMERIC_MODES = ("items", "sources", "secret", "configMap", "downwardAPI", "projected")  # of files, in volumes
 
 
 def place_of(path: Path) -> Place:
     """What the field at `path`, below the spec of a Job, takes."""
     if not path:
-        return Place.PARTS
+        return Place.MAPPING
     if isinstance(path[-1], int):
         return _item(path[:-1])
     if len(path) > 1 and isinstance(path[-2], str) and path[-2] in VALUES:
         return VALUES[path[-2]]
-    return Place.TEXT if path[-3:-1] == ("flexVolume", "options") else _field(path, path[-1])
+    if path[-3:-1] == ("flexVolume", "options"):
+        return Place.TEXT
+    return Place.MAPPING if path[-2:] == ("flexVolume", "options") else _field(path, path[-1])
 
 
 def _item(of: Path) -> Place:
@@ -123,11 +124,13 @@ def _item(of: Path) -> Place:
 
 def _field(path: Path, name: str) -> Place:
     if name == "name" and path[-2:-1] == ("dependsOn",):
-        return Place.PARTS
+        return Place.LIST
     if name == "image" and path[-3:-2] == ("volumes",):
-        return Place.PARTS
+        return Place.MAPPING
     if name == "mode" and any(part in NUMERIC_MODES for part in path):
         return Place.NUMBER
+    if path[-2:] == ("nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"):
+        return Place.MAPPING  # of a pod's affinities it is a list
     if name == "port":
         return Place.NUMBER if path[-2:-1] == ("grpc",) else Place.ANYTHING
     return FIELDS.get(name, Place.ANYTHING)

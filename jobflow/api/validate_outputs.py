@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from jobflow.api.guarded import guarded_field
 from jobflow.api.jobflow import FlowStep
 from jobflow.api.outputs import MAX_OUTPUT_BYTES, StepOutput, path_parts
-from jobflow.api.placeholders import GUARDED, STEPS, Path, PlaceholderProblem, Reference, references, written
+from jobflow.api.placeholders import STEPS, Path, PlaceholderProblem, Reference, references, written
 from jobflow.api.problems import Problem, suggestion_or_list
 
 
@@ -58,7 +59,7 @@ def written_by(step: FlowStep) -> dict[str, Any]:
 
 def guarded_part(path: Path) -> str | None:
     """The field on the way to a place that no Job's output may decide on."""
-    return next((str(part) for part in path if part in GUARDED), None)
+    return guarded_field(path)
 
 
 def _declared(outputs: Iterable[StepOutput], path: str) -> Iterator[Problem]:

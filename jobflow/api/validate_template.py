@@ -3,7 +3,8 @@
 In: the spec as parsed, a plain mapping, since pod templates are kept as they are. Out: Problems with field
 paths. The rules are those of Volcano's own admission, which sees only the child Job: told here they are told
 when the template is written and not when a flow is half way through. Wrong JSON types are the schema's to
-tell: a value of an unexpected type is left out of account. Not repeated here: Kubernetes' rules inside a pod
+tell: a value of an unexpected type is left out of account, save a time to live, which the API server never sees from
+us, and what a Job is made and named by. Not repeated here: Kubernetes' rules inside a pod
 template, whether the queue exists, and that a topologyPolicy needs whole CPUs.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobflow.api.cycles import find_cycles
+from jobflow.api.placeholders import Unknown
 from jobflow.api.policies import policy_problems
 from jobflow.api.problems import Problem, suggestion_or_list
 
@@ -24,6 +26,8 @@ SERVICE_PLUGINS = (
     "mpi",
     "ray",
 )  # Volcano adds svc to a Job with any of these
+TTL_SECONDS = range(2**31)  # an int32 in Volcano's API
+MADE_BY = ("template", "metadata", "labels")  # of a task: we may add a label to its pods
 
 Fields = Mapping[str, Any]
 
@@ -32,7 +36,9 @@ def template_problems(spec: Fields) -> list[Problem]:
     """Everything for which Volcano would refuse a Job with this spec; empty for a good one."""
     tasks = _objects(spec.get("tasks"))
     problems = [] if tasks else [Problem("spec.tasks", "a Job needs at least one task")]
-    problems += _negative(spec, ("minAvailable", "maxRetry", "ttlSecondsAfterFinished"), "spec")
+    problems += _negative(spec, ("minAvailable", "maxRetry"), "spec")
+    problems += _ttl_problems(spec)
+    problems += list(_shape_problems(spec.get("tasks")))
     problems += _topology_problems(spec.get("networkTopology"), "spec.networkTopology")
     problems += list(_task_name_problems(tasks))
     for index, task in enumerate(tasks):
@@ -70,6 +76,29 @@ def _negative(fields: Fields, names: Sequence[str], path: str) -> list[Problem]:
         for name in names
         if whole(fields.get(name), 0) < 0
     ]
+
+
+def _ttl_problems(spec: Fields) -> list[Problem]:
+    ttl = spec.get("ttlSecondsAfterFinished")
+    if ttl is None or isinstance(ttl, Unknown) or whole(ttl, -1) in TTL_SECONDS:
+        return []
+    if negative := _negative(spec, ("ttlSecondsAfterFinished",), "spec"):
+        return negative
+    said = f"ttlSecondsAfterFinished must be a whole number of seconds from 0 to {TTL_SECONDS[-1]}"
+    return [Problem("spec.ttlSecondsAfterFinished", said)]
+
+
+def _shape_problems(tasks: Any) -> Iterator[Problem]:
+    """Tasks, and what labels their pods, have to be mappings."""
+    for index, task in enumerate(tasks if isinstance(tasks, list) else ()):
+        path, below = f"spec.tasks[{index}]", task
+        for name in (*MADE_BY, ""):
+            if isinstance(below, Unknown) or below is None:
+                break
+            if not isinstance(below, Mapping):
+                yield Problem(path, "must be a mapping of fields to values")
+                break
+            below, path = below.get(name), f"{path}.{name}"
 
 
 def _task_name_problems(tasks: Sequence[Fields]) -> Iterator[Problem]:
@@ -181,6 +210,8 @@ def _dependency_problems(tasks: Sequence[Fields]) -> Iterator[Problem]:
         targets = depends.get("name") if isinstance(depends, Mapping) else None
         path = f"spec.tasks[{index}].dependsOn.name"
         for place, target in enumerate(targets if isinstance(targets, list) else ()):
+            if not isinstance(target, str):
+                continue
             if target not in waits_for:
                 hint = suggestion_or_list(str(target), names, "the tasks are")
                 yield Problem(f"{path}[{place}]", f'"{target}" is not a task of this Job{hint}')

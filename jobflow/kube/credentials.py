@@ -3,7 +3,8 @@
 In: an Access, and how to read it again. Out: the Access to use now. It is read again before a plugin's token expires,
 once a minute where it comes from files (a kubelet renews a pod's token long before its end), and at once when the
 server says 401 or shows a certificate that the CA we know did not sign: after a rotation that is what one meets first.
-What cannot be read is logged, and the old is used until that works.
+What cannot be read is logged, and the old is used until that works. All who need it wait for one reading, which goes on
+where they give up: a plugin may take longer than any request has, and what it brings is for the next one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Credentials:
         self._clock = clock
         self._read_at = clock.monotonic()
         self._tried_at = float("-inf")
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = False
         self.access = access
 
     async def current(self) -> Access:
@@ -48,23 +50,37 @@ class Credentials:
             await self._read_again()
         return self.access.digest != used.digest
 
+    async def close(self) -> None:
+        """Read no more; who waits for a reading goes on with the old. A thread cannot be stopped: it ends unheard."""
+        self._closed = True
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+
     def _due(self) -> bool:
         if self.access.plugin:
             return self.access.expires is not None and self._clock.now() >= self.access.expires - PLUGIN_LEAD
         return self._clock.monotonic() - self._read_at >= FILES_SECONDS
 
     async def _read_again(self) -> None:
-        async with self._reading:
+        if self._reading is None or self._reading.done():
             pause = PLUGIN_RETRY_SECONDS if self.access.plugin else FILES_RETRY_SECONDS
-            if self._clock.monotonic() - self._tried_at < pause:
-                return  # another request has just done it
+            if self._closed or self._clock.monotonic() - self._tried_at < pause:
+                return  # another request has just done it, or it is of no use any more
             self._tried_at = self._clock.monotonic()
-            try:
-                fresh = await asyncio.to_thread(self._load)
-            except KubeconfigError as error:
-                log.warning("credentials cannot be read again", error=str(error))
-                return
-            self._read_at = self._clock.monotonic()
-            if fresh.digest != self.access.digest:
-                log.info("credentials renewed", origin=fresh.origin)
-                self.access = fresh
+            self._reading = asyncio.create_task(self._read(), name="read credentials")
+        # not `shield`: there `close`, which cancels the reading, would look as if our caller had been cancelled
+        await asyncio.wait((self._reading,))
+
+    async def _read(self) -> None:
+        """Nobody may be waiting any more: it tells itself what went wrong."""
+        try:
+            fresh = await asyncio.to_thread(self._load)
+        except Exception as error:  # whatever it is: the old may still do, and the reason must not be lost
+            told = str(error) if isinstance(error, KubeconfigError) else repr(error)
+            log.warning("credentials cannot be read again", error=told)
+            return
+        self._read_at = self._clock.monotonic()
+        if fresh.digest != self.access.digest:
+            log.info("credentials renewed", origin=fresh.origin)
+            self.access = fresh

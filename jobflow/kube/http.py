@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from urllib.parse import quote, urlencode
@@ -111,12 +111,15 @@ class HttpTransport(Transport):
     async def close(self) -> None:
         """Close all connections; what is in flight fails with Unavailable."""
         self._closed = True
-        for waiting in self._waiting:  # aiohttp leaves readers of a connection that it closes itself waiting
-            waiting.reschedule(0.0)
-        for answer in self._open:
-            answer.content.set_exception(aiohttp.ClientConnectionError("closed by us"))
-        await self._requests.close()
-        await self._streams.close()
+        async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
+            closing.push_async_callback(self._streams.close)
+            closing.push_async_callback(self._requests.close)
+            closing.push_async_callback(self._credentials.close)
+            for waiting in self._waiting:  # aiohttp leaves readers of a connection that it closes itself waiting
+                if not waiting.expired():  # its time is over in this very turn: it ends by itself, and bears no change
+                    waiting.reschedule(0.0)
+            for answer in self._open:
+                answer.content.set_exception(aiohttp.ClientConnectionError("closed by us"))
 
     def _limit(self, seconds: float | None) -> asyncio.Timeout:
         """For one exchange; `close` ends it as well. Aiohttp's own limit of the whole would be a second timer."""

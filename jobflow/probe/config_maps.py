@@ -1,7 +1,7 @@
 """Keys of a ConfigMap, read once: the values of a flow's parameters.
 
 In: a ConfigKeys question, and what is known of it already. Out: what is known now. What was read before stays as it
-was: a ConfigMap that is changed while a flow runs changes nothing of that flow. Nothing of it is logged.
+was: a ConfigMap that is changed while a flow runs changes nothing of that flow. Values are not logged.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from msgspec import Struct
 
 from jobflow.api.access import Rule
 from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.problems import listed
 from jobflow.api.resources import CONFIG_MAP
 from jobflow.kube.client import Client
 from jobflow.kube.errors import ApiError, NotFound
 
 ACCESS = (Rule(CONFIG_MAP, ("get",)),)
+
+SHOWN_CHARACTERS = 63  # of each key that is listed; it may have 253, and the list goes into the status
 
 
 class _ConfigMap(Struct, frozen=True):
@@ -30,7 +33,7 @@ async def read_keys(client: Client, question: ConfigKeys, before: ConfigFound) -
     try:
         read = msgspec.json.decode(await client.get(CONFIG_MAP, question.namespace, name), type=_ConfigMap)
     except NotFound:
-        return _found(question, known, _ConfigMap(), f"there is no ConfigMap {name} in namespace {question.namespace}")
+        return _absent(question, known, f"there is no ConfigMap {name} in namespace {question.namespace}")
     except ApiError as error:
         return ConfigFound(before.values, f"ConfigMap {name} cannot be read: {error.message}")
     except msgspec.MsgspecError as error:
@@ -40,8 +43,19 @@ async def read_keys(client: Client, question: ConfigKeys, before: ConfigFound) -
     if binary:
         said = f"ConfigMap {name} has {binary[0]} in binaryData; a value is a text in data"
         return _found(question, known, read, said)
-    has = f"; it has {', '.join(sorted(read.data))}" if read.data else "; it is empty"
-    return _found(question, known, read, f"ConfigMap {name} has no key {lacking[0]}{has}" if lacking else "")
+    return _found(question, known, read, f"ConfigMap {name} has no key {lacking[0]}{_has(read)}" if lacking else "")
+
+
+def _has(read: _ConfigMap) -> str:
+    keys = sorted(read.data or ())
+    return f"; it has {listed([key[:SHOWN_CHARACTERS] for key in keys])}" if keys else "; it is empty"
+
+
+def _absent(question: ConfigKeys, known: dict[str, str | None], problem: str) -> ConfigFound:
+    """Where the ConfigMap has to come for one key, the others wait with it: it is likely to bring them, too."""
+    if question.required <= known.keys():
+        return _found(question, known, _ConfigMap(), problem)
+    return ConfigFound(tuple(sorted(known.items())), problem)
 
 
 def _found(question: ConfigKeys, known: dict[str, str | None], read: _ConfigMap, problem: str) -> ConfigFound:

@@ -20,8 +20,9 @@ from jobflow.api.children import Node
 from jobflow.api.config_keys import ConfigFound, ConfigKeys, question, reference
 from jobflow.api.jobflow import Patch, PatchMetadata
 from jobflow.api.names import MAX_LABEL_CHARACTERS
+from jobflow.api.objects import TemplateView
 from jobflow.api.parameter_values import ParameterProblem, outside_enum, read
-from jobflow.api.parameters import Parameter, TemplateParameter
+from jobflow.api.parameters import TEMPLATE_FIELD, Parameter, TemplateParameter
 from jobflow.api.placeholders import CONTEXT_NAMES, PlaceholderProblem, Unknown, Value, evaluated, substituted, value_of
 from jobflow.api.places import Path, Place, place_of
 from jobflow.api.problems import Problem
@@ -30,6 +31,7 @@ from jobflow.api.validate_arguments import argument_problems, template_parameter
 from jobflow.api.validate_template import template_problems
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.outputs import committed_outputs
+from jobflow.reconcile.patch import Filled, unquoted
 from jobflow.reconcile.scope import Scope
 from jobflow.reconcile.snapshot import Flow, Snapshot
 
@@ -110,15 +112,15 @@ def filled(
     rest = {name: below for name, below in spec.items() if name != "parameters"}
     scope = Scope(_values(declared, arguments, template), {}, context, template)
     try:
-        made: dict[str, Any] = substituted(rest, scope.resolve, place_of)
+        return Filled(substituted(rest, scope.resolve, place_of))
     except PlaceholderProblem as problem:
         raise CannotFill(problem.reason, f"{template}: spec.{problem}") from problem
-    return made
 
 
 def refuse_filled(spec: Mapping[str, Any], template: str) -> None:
     """For a spec that no patch is laid over, and so checked with. Raises CannotFill where it is no Job."""
-    _refuse(f"what comes of {template} with its arguments is no Job", template_problems(spec))
+    problems = [unquoted(problem) for problem in template_problems(spec)]
+    _refuse(f"what comes of {template} with its arguments is no Job", problems)
 
 
 @lru_cache(maxsize=64)
@@ -134,10 +136,28 @@ def refuse_arguments(arguments: Mapping[str, Value], template: str) -> None:
 
 
 def kept_questions(snapshot: Snapshot) -> frozenset[ConfigKeys]:
-    """What was read for the flow is asked on, so that what is known of it stays as it was read."""
-    if not snapshot.flow.compiled.parameters:
-        return frozenset()
-    return frozenset(asked for asked in snapshot.answers if isinstance(asked, ConfigKeys))
+    """What was read for the flow is asked on, so that what is known of it stays as it was read.
+
+    Not what an earlier flow of its name wanted to know. And also while the spec is read without its parameters, as an
+    outdated CRD gives it.
+    """
+    uid = snapshot.flow.uid
+    return frozenset(asked for asked in snapshot.answers if isinstance(asked, ConfigKeys) and asked.flow_uid == uid)
+
+
+class _Declaring(msgspec.Struct):
+    """A template's spec, as far as it says whether it declares parameters."""
+
+    parameters: Any = None
+
+
+def has_values(step: Step, template: TemplateView | None) -> bool:
+    """Whether values are put into the step's Job: who speaks of that Job may repeat them, and they may be secret."""
+    if step.arguments or step.placeholders:
+        return True
+    if template is None or f'"{TEMPLATE_FIELD}"'.encode() not in template.spec:  # most have none, and are not parsed
+        return False
+    return bool(msgspec.json.decode(template.spec, type=_Declaring).parameters)
 
 
 def _values(declared: Iterable[TemplateParameter], arguments: Mapping[str, Value], template: str) -> dict[str, Value]:
@@ -179,7 +199,7 @@ def parameter_value(flow: Flow, parameter: Parameter, answers: Mapping[Any, Any]
 def _patch(patch: Patch, scope: Scope) -> Patch:
     field_name, partial = patch.partial
     try:
-        made = substituted(partial, scope.resolve, place_of)
+        made = Filled(substituted(partial, scope.resolve, place_of))
     except PlaceholderProblem as problem:
         raise CannotFill(problem.reason, f"patch.{field_name}.{problem}") from problem
     return patch.model_copy(
@@ -207,7 +227,7 @@ def _metadata(metadata: PatchMetadata, scope: Scope) -> PatchMetadata:
 
 
 def _text(path: Path) -> Place:
-    return Place.TEXT if len(path) > 1 else Place.PARTS
+    return Place.TEXT if len(path) > 1 else Place.MAPPING
 
 
 def _refuse(said: str, problems: Sequence[Problem]) -> None:

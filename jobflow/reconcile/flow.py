@@ -9,16 +9,19 @@ In: a Snapshot. Out: a Plan. Pure: no clock, no I/O, no logging; the same snapsh
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec.structs import replace
 
+from jobflow.api.config_keys import ConfigKeys
+from jobflow.api.outputs import OutputsOf
 from jobflow.api.probes import Question
 from jobflow.api.resources import Key
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
-from jobflow.reconcile.arguments import kept_questions
+from jobflow.reconcile.arguments import has_values, kept_questions
 from jobflow.reconcile.events import events
 from jobflow.reconcile.evidence import evidence
 from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open, gate
@@ -54,7 +57,14 @@ def reconcile_flow(snapshot: Snapshot) -> Plan:
     paused = pause(snapshot)
     if paused is None or (finished and not plan.acts):
         return plan
-    return Plan(wake_at=paused.until, pause=paused)
+    return Plan(wake_at=paused.until, pause=paused, questions=_kept(snapshot, plan))
+
+
+def _kept(snapshot: Snapshot, plan: Plan) -> frozenset[Question]:
+    """What has been read for a flow that is left alone stays known; nothing new is asked, and nobody is probed."""
+    return frozenset(
+        asked for asked in plan.questions if isinstance(asked, ConfigKeys | OutputsOf) and asked in snapshot.answers
+    )
 
 
 def _in_progress(snapshot: Snapshot) -> Plan:
@@ -130,7 +140,8 @@ def _gate(snapshot: Snapshot, step: Step, advance: Advance) -> Gate:
 def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing:
     match start(snapshot, standing):
         case Ready(create):
-            advance.creates.append(create)
+            private = has_values(standing.step, snapshot.template(standing.step))
+            advance.creates.append(dataclasses.replace(create, private=private))
             return replace(standing, reason=Reason.CREATING, message=f"Job {create.name} is being created")
         case Held(reason, message, retry_at, awaits, asks):
             advance.retries += [retry_at] if retry_at else []

@@ -5,7 +5,8 @@ be asked meanwhile (`jobflow.probe` answers them). A step whose Job has ended st
 until the answer is there; its result and its outputs are then committed in one write, and later steps use what is
 committed, never what was only read. So a crash at any moment leads to another reading, not to another Job, and not to
 two values of one output. How a Job ended stands in upstream's jobStatusList meanwhile: should it be gone before its
-outputs were read, its step has ended without them.
+outputs were read, its step has ended without them. Of a Job that failed nothing is concluded meanwhile either, but
+nothing starts after it (`gate.py`).
 """
 
 from __future__ import annotations
@@ -89,16 +90,18 @@ def _with_outputs(snapshot: Snapshot, standing: Standing, question: OutputsOf, r
     if not isinstance(answer, OutputsFound):
         return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message="")
     readings = answer.readings
-    if answer.problem:
-        if not _is_last_chance(snapshot, standing):
-            return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message=answer.problem)
-        readings = (Absent(answer.problem),) * len(question.sources)
+    if answer.problem and not _is_last_chance(snapshot, standing):
+        return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message=answer.problem)
+    readings = answer.readings or (Absent(answer.problem),) * len(question.sources)
     return _judged(standing, _entries(standing.step, readings, room))
 
 
 def _is_last_chance(snapshot: Snapshot, standing: Standing) -> bool:
-    """Of a Job that failed or is gone what can be read is read, once; nothing waits for the rest."""
-    if standing.phase is StepPhase.FAILED:
+    """Of a Job that failed or is gone, or whose flow has failed, what can be read is read; nothing waits for the rest.
+
+    Only an outcome that is committed counts: before that, what decides it may yet turn out otherwise.
+    """
+    if standing.phase is StepPhase.FAILED or snapshot.flow.committed.outcome is not None:
         return True
     return standing.child is None or all(child.uid != standing.child.uid for child in snapshot.children)
 

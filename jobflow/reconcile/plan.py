@@ -21,7 +21,10 @@ from jobflow.reconcile.pause import Pause
 
 @dataclass(frozen=True, slots=True)
 class CreateChild:
-    """Create one child. `verify` asks for a live look at the flow first: the node had a child before."""
+    """Create one child. `verify` asks for a live look at the flow first: the node had a child before.
+
+    `private` says that values were put into the body, which may be secret: what is said of it is not for logs.
+    """
 
     node: Node
     name: str
@@ -29,6 +32,7 @@ class CreateChild:
     basis: str
     reason: str
     verify: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Plan:
     `status` is None where the committed one stands. `status_within` is how many seconds its write may wait for
     company. `wake_at` is when time alone will change the plan. `awaits` are objects whose change will.
     `unstored` is what the status would be, where the installed CRD keeps nothing of what is new in it. With a `pause`
-    there is nothing else: the flow is left alone.
+    there is nothing else, save the `questions` whose answers are to be kept: the flow is left alone.
     """
 
     creates: tuple[CreateChild, ...] = ()

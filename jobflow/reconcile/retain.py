@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from jobflow.api.children import ChildView
 from jobflow.api.jobflow import RetainPolicy
 from jobflow.api.status import FlowPhase, FlowStatus, JobFlowStatus
+from jobflow.api.validate_template import TTL_SECONDS
 from jobflow.reconcile.history import end_of
 from jobflow.reconcile.observe import upstream_record
 from jobflow.reconcile.plan import DeleteChild
@@ -56,6 +57,12 @@ def _settled(committed: JobFlowStatus) -> dict[str, FlowStatus]:
 
 
 def _expiry(child: ChildView, record: FlowStatus | None, now: datetime) -> datetime | None:
-    if record is None or child.owned_ttl is None or not child.phase.terminal:
+    """None also where the annotation, which anybody may write, says what Volcano takes for no time to live."""
+    ttl = child.owned_ttl
+    if record is None or ttl is None or ttl not in TTL_SECONDS or not child.phase.terminal:
         return None
-    return (record.completionTime or end_of(child, now)) + timedelta(seconds=child.owned_ttl)
+    ended = record.completionTime or end_of(child, now)
+    try:
+        return ended + timedelta(seconds=ttl)
+    except OverflowError:
+        return None  # beyond the year 9999

@@ -13,8 +13,10 @@ from typing import Any
 
 from jobflow.api.output_values import Missing, chosen
 from jobflow.api.placeholders import CONTEXT, PARAMS, STEPS, PlaceholderProblem, Reference, Value, as_text
-from jobflow.api.problems import suggestion_or_list
+from jobflow.api.problems import listed, suggestion_or_list
 from jobflow.api.status import Reason
+
+SHOWN_CHARACTERS = 63  # of each key: the keys of a value are its author's, and may be as long as values
 
 Outputs = Mapping[str, Mapping[str, Value | Missing]]  # by step, by output
 
@@ -93,7 +95,7 @@ def _described(tree: Any) -> str:
     """What a value is like; values themselves may be secret."""
     match tree:
         case Mapping():
-            return f"has {', '.join(tree)}" if tree else "is empty"
+            return f"has {listed([key[:SHOWN_CHARACTERS] for key in tree])}" if tree else "is empty"
         case list():
             return f"is a list of {len(tree)}"
         case str():

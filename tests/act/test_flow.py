@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -134,6 +134,30 @@ async def test_the_log_does_not_repeat_the_fields_that_are_invalid(api, desk):
     assert "secret" in desk.memory.refusals["f-a"].message
     assert [entry["reason"] for entry in logs] == [Reason.CHILD_INVALID]
     assert "secret" not in str(logs)
+
+
+@pytest.mark.parametrize(
+    ("said", "private", "told"),
+    [
+        ("no values were put in", False, "Job f-a: env name: secret"),
+        ("values were put in", True, "as the step tells"),
+    ],
+)
+async def test_the_log_repeats_a_webhooks_words_only_of_a_child_where(api, desk, said, private, told):
+    api.on("POST jobs", api.refusal(400, "BadRequest", message="env name: secret"))
+    with capture_logs() as logs:
+        await desk.execute(Plan(creates=(replace(create("a"), private=private),)))
+    assert "secret" in desk.memory.refusals["f-a"].message
+    assert [entry["message"] for entry in logs] == [told]
+
+
+async def test_the_log_says_our_own_words_of_any_child(api, desk):
+    api.on("POST jobs", api.refusal(409, "AlreadyExists"))
+    api.on("GET jobs", api.answer(child("a", of="f").owned_by("earlier").body()))
+    with capture_logs() as logs:
+        await desk.execute(Plan(creates=(replace(create("a"), private=True),)))
+    assert [entry["reason"] for entry in logs] == [Reason.PREVIOUS_CHILD_TERMINATING]
+    assert logs[0]["message"].startswith("Job f-a of an earlier JobFlow f is still there")
 
 
 async def test_one_refusal_does_not_keep_back_the_others(api, desk):

@@ -34,6 +34,13 @@ def declared(value=None, enum=None):
         ("lines", declared(), "a\nb\n", "a\nb\n"),
         ("a text, where a number is too large to be kept", declared(), str(2**63), str(2**63)),
         ("the largest number that is kept", declared(), str(2**63 - 1), 2**63 - 1),
+        (
+            "a text, where a number within is too large",
+            declared(),
+            f'{{"a": [{2**64 - 1}]}}',
+            f'{{"a": [{2**64 - 1}]}}',
+        ),
+        ("a list of the smallest number that is kept", declared(), f"[{-(2**63)}]", [-(2**63)]),
         ("a text, where it is nested too deep", declared(), "[" * 40 + "]" * 40, "[" * 40 + "]" * 40),
         ("a text, where nobody could read it", declared(), "[" * 100_000, "[" * 100_000),
         ("a list, as deep as may be", declared(), "[[]]", [[]]),

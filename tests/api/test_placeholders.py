@@ -32,7 +32,8 @@ VALUES = {
     "tag": Value(1.1, "1.10"),
     "sly": value_of("$(params.n)"),
     "out": Value("v", "v", from_job=True),
-    "tree": Value({"image": "x"}, "{}", from_job=True),
+    "tree": value_of({"image": "x"}, from_job=True),
+    "trees": value_of([{"image": "x"}], from_job=True),
 }
 
 
@@ -173,7 +174,12 @@ def flattened(place):
         ((*CONTAINER, "tty"), "$(params.n)", "takes true or false, and $(params.n) is a number"),
         ((*CONTAINER, "image"), "$(params.list)", "takes text, and $(params.list) is a list"),
         ((*CONTAINER, "name"), "$(params.map)", "takes text, and $(params.map) is a mapping"),
-        ((*CONTAINER, "command"), "$(params.text)", "takes a list or a mapping, and $(params.text) is a text"),
+        ((*CONTAINER, "command"), "$(params.text)", "takes a list, and $(params.text) is a text"),
+        ((*CONTAINER, "env"), "$(params.map)", "takes a list, and $(params.map) is a mapping"),
+        ((*CONTAINER[:-2], "initContainers"), "$(params.map)", "takes a list, and $(params.map) is a mapping"),
+        (("tasks", 0, "template"), "$(params.list)", "takes a mapping, and $(params.list) is a list"),
+        (("tasks", 0), "$(params.list)", "takes a mapping, and $(params.list) is a list"),
+        ((*CONTAINER, "env"), "x$(params.list)", "takes a list, and a placeholder within a longer text makes a text"),
         ((*CONTAINER, "resources", "limits", "cpu"), "$(params.yes)", "takes an amount, and $(params.yes) is true"),
     ],
 )
@@ -191,16 +197,52 @@ def test_a_value_of_another_kind_is_refused(place, text, said):
         ("tasks", 0, "template", "spec", "serviceAccountName"),
         ("tasks", 0, "template", "spec", "volumes", 0, "hostPath", "path"),
         ("tasks", 0, "template", "spec", "volumes", 0, "image", "reference"),
+        ("tasks", 0, "template", "spec", "hostPID"),
+        ("tasks", 0, "template", "spec", "hostIPC"),
+        ("tasks", 0, "template", "spec", "hostNetwork"),
+        ("tasks", 0, "template", "spec", "hostUsers"),
     ],
 )
 def test_what_came_out_of_a_job_decides_on_no(place):
     with pytest.raises(PlaceholderProblem, match="came out of a Job"):
-        substituted(at(*place, text="x$(params.out)"), resolve, place_of)
+        substituted(at(*place, text="$(params.out)"), resolve, place_of)
+
+
+def test_what_came_out_of_a_job_decides_on_none_within_a_longer_text_either():
+    with pytest.raises(PlaceholderProblem, match="may not decide on image"):
+        substituted(at(*CONTAINER, "image", text="x$(params.out)"), resolve, place_of)
+
+
+@pytest.mark.parametrize("name", ["labels", "annotations"])
+def test_the_names_of_labels_and_annotations_are_users(name):
+    place = ("tasks", 0, "template", "metadata", name, "image")
+    assert found(substituted(at(*place, text="$(params.out)"), resolve, place_of), *flattened(place)) == "v"
+
+
+@pytest.mark.parametrize("text", ["$(params.tree)", "is: $(params.tree)"])
+def test_a_text_that_came_out_of_a_job_may_read_like_any_field(text):
+    made = substituted(at(*CONTAINER, "env", 0, "value", text=text), resolve, place_of)
+    assert found(made, *CONTAINER, "env", 0, "value") == text.replace("$(params.tree)", '{"image":"x"}')
 
 
 def test_what_came_out_of_a_job_brings_no_such_field_along():
     with pytest.raises(PlaceholderProblem, match="may not decide on image"):
-        substituted(at("tasks", 0, "template", "spec", "containers", text="$(params.tree)"), resolve, place_of)
+        substituted(at("tasks", 0, "template", "spec", "containers", text="$(params.trees)"), resolve, place_of)
+
+
+@pytest.mark.parametrize(
+    ("tree", "decided"),
+    [
+        ([{"name": "main", "$patch": "replace"}], r"\$patch"),
+        ([{"$patch": "replace"}, {"name": "main"}], r"\$patch"),
+        ([{"name": "main", "resources": {"limits": None}}], "limits, which null would take away"),
+        ([{"name": "main", "resources": {"limits": {"image": None}}}], "image, which null would take away"),
+    ],
+)
+def test_what_came_out_of_a_job_takes_nothing_of_the_template_away(tree, decided):
+    with pytest.raises(PlaceholderProblem, match=f"may not decide on {decided}"):
+        substituted(at(*CONTAINER[:-1], text="$(params.x)"), lambda reference: value_of(tree, from_job=True), place_of)
+    assert substituted(at(*CONTAINER[:-1], text="$(params.x)"), lambda reference: value_of(tree), place_of)
 
 
 def test_where_a_value_came_from_is_not_forgotten_on_the_way_through_another():
@@ -280,3 +322,10 @@ def test_every_placeholder_is_found_that_is_replaced(parts):
 @given(NAMES)
 def test_a_tree_of_values_is_json(name):
     json.dumps(substituted({"a": f"$(params.{name})", "b": f"-$(params.{name})"}, resolve))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(4.0, 4), (4, 4), (2.5, 2.5), (-0.0, 0)])
+def test_a_whole_number_with_a_point_is_an_integer_where_a_number_goes(number, expected):
+    tree = substituted({"minAvailable": "$(params.n)"}, lambda _: value_of(number), place_of)
+    assert tree == {"minAvailable": expected}
+    assert type(tree["minAvailable"]) is type(expected)

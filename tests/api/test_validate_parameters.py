@@ -296,7 +296,7 @@ TEMPLATES = [
     (
         "a list's place",
         {"parameters": [{"name": "n"}], **container(args="$(params.n)")},
-        [f"{IN}.args: $(params.n): this field takes a list or a mapping"],
+        [f"{IN}.args: $(params.n): this field takes a list, in"],
     ),
     (
         "a recursive default",

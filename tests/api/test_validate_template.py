@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from jobflow.api.placeholders import Unknown
 from jobflow.api.policies import canonical_job_spec
 from jobflow.api.validate import template_problems
 
@@ -48,6 +49,8 @@ GOOD = {
     "partitions": job(
         task(replicas=6, minAvailable=3, partitionPolicy={"totalPartitions": 2, "partitionSize": 3, "minPartitions": 1})
     ),
+    "the longest time to live": job(ttlSecondsAfterFinished=2**31 - 1),
+    "a time to live that only the run can tell": job(ttlSecondsAfterFinished=Unknown("$(steps.a.outputs.n)")),
     "a topology": job(networkTopology={"mode": "hard", "highestTierAllowed": 1}),
 }
 
@@ -55,6 +58,32 @@ GOOD = {
 @pytest.mark.parametrize("spec", GOOD.values(), ids=GOOD)
 def test_what_volcano_accepts_is_no_problem(spec):
     assert told(spec) == []
+
+
+ODD = [None, True, -1, 1.5, 2**80, 1e300, "", "a", [], ["a"], [["a"]], [None], [{}], [{"a": [1]}], {}, {"a": ["b"]}]
+PLACES = [
+    *[(name,) for name in ("tasks", "policies", "plugins", "volumes", "minAvailable", "maxRetry")],
+    *[(name,) for name in ("ttlSecondsAfterFinished", "networkTopology")],
+    *[("tasks", 0, name) for name in ("name", "replicas", "template", "policies", "dependsOn", "partitionPolicy")],
+    *[("policies", 0, name) for name in ("event", "events", "action", "exitCode", "timeout")],
+    *[("volumes", 0, name) for name in ("mountPath", "volumeClaim", "volumeClaimName")],
+    ("tasks", 0, "dependsOn", "name"),
+    ("tasks", 0, "partitionPolicy", "totalPartitions"),
+    ("plugins", "mpi"),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_no_type_of_a_value_keeps_the_others_from_being_told(place):
+    for odd in ODD:
+        whole = job(
+            task("a", dependsOn={}, partitionPolicy={"partitionSize": 1}), policies=[{}], volumes=[{}], plugins={}
+        )
+        at = whole
+        for part in place[:-1]:
+            at = at[part]
+        at[place[-1]] = odd
+        assert isinstance(told(whole), list)
 
 
 BAD = {
@@ -85,6 +114,30 @@ BAD = {
     "negative ttl": (
         job(ttlSecondsAfterFinished=-1),
         "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished is -1; it must be 0 or more",
+    ),
+    "ttl that is no whole number": (
+        job(ttlSecondsAfterFinished=1.5),
+        "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished must be a whole number of seconds from 0 to 2147483647",
+    ),
+    "ttl that is no number": (
+        job(ttlSecondsAfterFinished=True),
+        "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished must be a whole number of seconds from 0 to 2147483647",
+    ),
+    "ttl beyond Volcano's integers": (
+        job(ttlSecondsAfterFinished=2**31),
+        "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished must be a whole number of seconds from 0 to 2147483647",
+    ),
+    "a task that is a list": (
+        {"tasks": [["a"]]},
+        "spec.tasks[0]: must be a mapping of fields to values",
+    ),
+    "a task's template that is a list": (
+        job(task(template=["a"])),
+        "spec.tasks[0].template: must be a mapping of fields to values",
+    ),
+    "labels that are a list": (
+        job(task(template={"metadata": {"labels": ["a"]}})),
+        "spec.tasks[0].template.metadata.labels: must be a mapping of fields to values",
     ),
     "minAvailable above the task's replicas": (
         job(task(replicas=2, minAvailable=3)),

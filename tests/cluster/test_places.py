@@ -24,8 +24,8 @@ TYPES = {
     "integer": Place.NUMBER,
     "number": Place.NUMBER,
     "boolean": Place.BOOLEAN,
-    "array": Place.PARTS,
-    "object": Place.PARTS,
+    "array": Place.LIST,
+    "object": Place.MAPPING,
 }
 
 Schemas = dict[str, Any]

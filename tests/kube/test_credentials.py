@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,14 +16,18 @@ import yaml
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from jobflow.kube.credentials import FILES_RETRY_SECONDS, FILES_SECONDS, Credentials
-from jobflow.kube.http import NotTrusted, connect
+from jobflow.clock import SystemClock
+from jobflow.kube.credentials import FILES_RETRY_SECONDS, FILES_SECONDS, PLUGIN_RETRY_SECONDS, Credentials
+from jobflow.kube.errors import Unavailable
+from jobflow.kube.http import HttpTransport, NotTrusted, connect
 from jobflow.kube.kubeconfig import Access, KubeconfigError, load
 from jobflow.kube.transport import Request
 from jobflow.local.apiserver.wire.certificates import Certificate
-from jobflow.testing.clock import VirtualClock
+from jobflow.testing.clock import EPOCH, FixedClock, VirtualClock
 
 PING = Request("GET", "/version")
+WRITE = Request("POST", "/x", (), b"{}")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ async def test_a_revoked_token_is_replaced_within_the_same_request(server, kubec
     assert (await transport.request(PING, 5)).status == 200
     valid = "Bearer second"
     token_file.write_text("second")
-    assert (await transport.request(Request("POST", "/x", (), b"{}"), 5)).status == 200
+    assert (await transport.request(WRITE, 5)).status == 200
     assert len(server.requests) == 3
 
     valid = "Bearer nobody's"
@@ -149,3 +157,127 @@ class TestPace:
                 "log_level": "warning",
             }
         ]
+
+
+class SlowPlugin:
+    """A credential plugin that takes until it is let go; then it gives `brings`, or raises it."""
+
+    def __init__(self) -> None:
+        self.brings: Access | Exception = access("b", plugin=True)
+        self.runs = 0
+        self.is_running = threading.Event()
+        self._gate = threading.Event()
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def __call__(self) -> Access:
+        self.runs += 1
+        self.is_running.set()
+        self._gate.wait(30)
+        if isinstance(self.brings, Exception):
+            raise self.brings
+        return self.brings
+
+
+@pytest.fixture
+def plugin() -> Iterator[SlowPlugin]:
+    plugin = SlowPlugin()
+    yield plugin
+    plugin.let_go()
+
+
+async def give_up(credentials: Credentials, plugin: SlowPlugin) -> None:
+    """As a request does whose time is over."""
+    asking = asyncio.create_task(credentials.current())
+    await asyncio.to_thread(plugin.is_running.wait)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+class TestASlowPlugin:
+    @pytest.fixture
+    def clock(self) -> FixedClock:
+        return FixedClock()
+
+    @pytest.fixture
+    async def credentials(self, plugin: SlowPlugin, clock: FixedClock) -> AsyncIterator[Credentials]:
+        credentials = Credentials(access("a", plugin=True, expires=EPOCH), plugin, clock)
+        yield credentials
+        plugin.let_go()
+        await credentials.close()
+
+    async def test_runs_once_for_all_who_give_up_and_the_next_has_what_it_brings(self, plugin, credentials, clock):
+        for _ in range(4):
+            await give_up(credentials, plugin)
+            clock.advance(PLUGIN_RETRY_SECONDS)
+        plugin.let_go()
+        assert (await credentials.current()).authorization == "b"
+        assert plugin.runs == 1
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (KubeconfigError("the plugin says no"), "the plugin says no"),
+            (ValueError("not foreseen"), "ValueError('not foreseen')"),
+        ],
+    )
+    async def test_that_fails_when_nobody_waits_any_more_is_told_once(self, error, told, plugin, credentials, clock):
+        never_retrieved = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: never_retrieved.append(context))
+        plugin.brings = error
+        with capture_logs() as logs:
+            await give_up(credentials, plugin)
+            plugin.let_go()
+            while asyncio.all_tasks() != {asyncio.current_task()}:
+                await asyncio.sleep(0)
+        plugin.brings = access("c", plugin=True)
+        clock.advance(PLUGIN_RETRY_SECONDS)
+        assert (await credentials.current()).authorization == "c"
+        gc.collect()
+        assert never_retrieved == []
+        assert [line["error"] for line in logs] == [told]
+
+    async def test_is_not_waited_for_once_closed_and_not_run_again(self, plugin, credentials, clock):
+        waiting = asyncio.create_task(credentials.current())
+        await asyncio.to_thread(plugin.is_running.wait)
+        await credentials.close()
+        assert (await waiting).authorization == "a"
+        clock.advance(PLUGIN_RETRY_SECONDS)
+        assert not await credentials.refused(await credentials.current())
+        assert plugin.runs == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class TestRequestsDuringASlowPlugin:
+    @pytest.fixture
+    async def transport(self, server, kubeconfig, plugin: SlowPlugin) -> AsyncIterator[HttpTransport]:
+        async def only_b(request: web.Request) -> web.Response:
+            return web.Response(status=200 if request.headers["Authorization"] == "b" else 401)
+
+        server.handler = only_b
+        old = await asyncio.to_thread(load, kubeconfig(server.port), None)
+        old = replace(old, plugin=True, expires=LONG_AGO)
+        plugin.brings = replace(old, authorization="b", expires=None, digest="b")
+        transport = HttpTransport(Credentials(old, plugin, SystemClock()))
+        yield transport
+        plugin.let_go()
+        await transport.close()
+
+    async def test_the_write_that_gave_up_is_never_sent_and_the_next_has_the_new_token(self, server, plugin, transport):
+        with pytest.raises(Unavailable, match=r"within 0.05 s"):
+            await transport.request(WRITE, 0.05)
+        plugin.let_go()
+        assert (await transport.request(PING, 5)).status == 200
+        assert [seen.method for seen in server.requests] == ["GET"]
+        assert plugin.runs == 1
+
+    async def test_closing_ends_them_and_the_reading(self, plugin, transport):
+        before = asyncio.all_tasks()
+        asking = asyncio.create_task(transport.request(PING, 30))
+        await asyncio.to_thread(plugin.is_running.wait)
+        await transport.close()
+        with pytest.raises(Unavailable, match="closed by us"):
+            await asking
+        assert asyncio.all_tasks() <= before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -264,3 +265,35 @@ async def test_closing_fails_what_is_in_flight(server, transport):
         await asyncio.wait_for(request, 5)
     with pytest.raises(Unavailable):
         await transport.request(Request("GET", "/x"), 30)
+
+
+@pytest.mark.blocking  # on purpose: its timers are then overdue in one turn of the loop
+async def test_closing_in_the_turn_in_which_a_request_runs_out_of_time_closes_everything(server, transport):
+    arrived, time_to_close = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path == "/slow":
+            arrived.set()
+        then = "end" if request.path == "/fast" else "silence"
+        return await streaming(b"one\n", then=then)(request)
+
+    async def close() -> None:
+        await time_to_close.wait()
+        await transport.close()
+
+    server.handler = handler
+    watch = asyncio.create_task(lines_of(transport, 30))
+    await asyncio.gather(*(transport.request(Request("GET", "/fast"), 5) for _ in range(2)))  # two connections
+    asking, closing = asyncio.create_task(transport.request(Request("GET", "/slow"), 0.5)), asyncio.create_task(close())
+    await arrived.wait()
+    assert not asking.done()
+    asyncio.get_running_loop().call_later(0, time_to_close.set)
+    time.sleep(0.5)  # noqa: ASYNC251
+    await closing
+    with pytest.raises(Unavailable):
+        await asking
+    lines, error = await asyncio.wait_for(watch, 5)
+    assert (lines, type(error)) == ([b"one"], Unavailable)
+    async with asyncio.timeout(5):
+        while any(seen.transport is not None for seen in server.requests):
+            await asyncio.sleep(0)

@@ -46,7 +46,6 @@ async def test_what_is_not_waited_for_is_absent_from_then_on(client):
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        (None, ABSENT),
         ({"data": {"c": "x", "d": "x"}}, "ConfigMap m has no key a; it has c, d"),
         ({"data": {}}, "ConfigMap m has no key a; it is empty"),
         ({}, "ConfigMap m has no key a; it is empty"),
@@ -54,9 +53,26 @@ async def test_what_is_not_waited_for_is_absent_from_then_on(client):
     ],
 )
 async def test_what_is_waited_for_is_a_problem_and_the_rest_is_not(client, fields, problem):
-    if fields is not None:
-        await put(client, **fields)
+    await put(client, **fields)
     assert await read_keys(client, BOTH, ConfigFound()) == ConfigFound((("b", None),), problem)
+
+
+async def test_an_absent_one_settles_nothing_while_a_key_of_it_is_waited_for(client):
+    found = await read_keys(client, BOTH, ConfigFound())
+    assert found == ConfigFound((), ABSENT)
+    await put(client, data={"a": "1", "b": "2"})
+    assert await read_keys(client, BOTH, found) == ConfigFound((("a", "1"), ("b", "2"))), "b is no default now"
+
+
+async def test_one_that_went_away_settles_the_rest_once_nothing_of_it_is_waited_for(client):
+    assert await read_keys(client, BOTH, ConfigFound((("a", "1"),))) == ConfigFound((("a", "1"), ("b", None)))
+
+
+async def test_many_long_keys_are_told_in_few_words(client):
+    await put(client, data={f"{n:0250d}": "" for n in range(3000)})
+    found = await read_keys(client, BOTH, ConfigFound())
+    shown = ", ".join(["0" * 63] * 8)
+    assert found.problem == f"ConfigMap m has no key a; it has {shown} and 2992 more"
 
 
 async def test_what_was_read_before_stays(client):

@@ -122,6 +122,29 @@ async def test_fields_of_the_job_take_one_request(cluster):
     assert asked(cluster) == ["f-a"]
 
 
+@pytest.mark.parametrize(
+    ("path", "reading"),
+    [
+        ("status.failed", Seen(0)),
+        ("status.running", Seen(0)),
+        ("status.taskStatusCount.main.phase.Failed", Seen(0)),
+        ("status.taskStatusCount.side.phase.Succeeded", Seen(0)),
+        ("status.taskStatusCount.main.phase.Done", Absent("Job f-a has no status.taskStatusCount.main.phase.Done")),
+        (
+            "status.taskStatusCount.nobody.phase.Failed",
+            Absent("Job f-a has no status.taskStatusCount.nobody.phase.Failed"),
+        ),
+        ("status.retryCount", Absent("Job f-a has no status.retryCount")),
+    ],
+)
+@pytest.mark.parametrize("when", ["before Volcano has set them to zero", "afterwards"])
+async def test_counts_that_are_left_out_of_a_status_that_has_others_are_zero(cluster, when, path, reading):
+    if when == "afterwards":
+        await cluster.client.patch(VOLCANO_JOB, NAMESPACE, "f-a", {"status": ZERO}, subresource="status")
+    question = replace(cluster.question(field(path)), counts={"main": {"Succeeded": 2}})
+    assert (await read_outputs(cluster.client, question)).readings == (reading,)
+
+
 ZERO = {"succeeded": 0, "failed": 0, "taskStatusCount": None}
 
 
@@ -212,19 +235,33 @@ async def test_a_job_that_is_gone_has_left_nothing(cluster, gone):
 
 
 @pytest.mark.parametrize(
-    ("part", "error", "problem"),
+    ("part", "error", "problem", "still"),
     [
         (
             "/pods",
             Forbidden("pods is forbidden", status=403),
             "the pods of Job f-a cannot be listed: pods is forbidden",
+            [Seen(3), None],
         ),
-        ("/jobs/", Unavailable("no answer"), "Job f-a cannot be read: no answer"),
-        ("/jobs/", KindNotFound("the server could not find the requested resource", status=404), "cannot be read"),
+        ("/jobs/", Unavailable("no answer"), "Job f-a cannot be read: no answer", [None, Said("8")]),
+        (
+            "/jobs/",
+            KindNotFound("no such resource", status=404),
+            "Job f-a cannot be read: no such resource",
+            [None, Said("8")],
+        ),
+        (
+            "/",
+            Unavailable("no answer"),
+            "Job f-a cannot be read: no answer; the pods of Job f-a cannot be listed: no answer",
+            [None, None],
+        ),
     ],
 )
-async def test_what_may_pass_is_told_and_concludes_nothing(cluster, part, error, problem):
+async def test_what_may_pass_is_told_and_the_other_request_is_made_all_the_same(cluster, part, error, problem, still):
+    await cluster.pod("f-a-main-0", said("8"))
     cluster.transport.fails[part] = error
     found = await read_outputs(cluster.client, cluster.question(field("status.succeeded"), OfMessage("main")))
-    assert found.readings == ()
-    assert problem in found.problem
+    assert found.problem == problem
+    for reading, kept in zip(found.readings, still, strict=True):
+        assert reading == kept if kept else isinstance(reading, Absent) and reading.why in problem

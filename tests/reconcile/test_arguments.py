@@ -105,7 +105,7 @@ class TestAStep:
         found = ConfigFound((("k", "$(params.n) $(context.uid)"),))
         built = step(arguments=[{"name": "size", "value": "$(params.c)"}]).parameter("c", **from_map("m", "k"))
         spec = spec_of(built, answers={asks("m", "k"): found})
-        assert container(spec)["command"][2] == "$(params.n) $(context.uid)"
+        assert container(spec)["command"][2] == "$$(params.n) $$(context.uid)", "as a kubelet takes it for that text"
 
     def test_keeps_the_spelling_of_a_text_that_reads_as_a_number(self):
         built = step(
@@ -155,6 +155,10 @@ class TestAConfigMap:
         plan = plan_of(self.built, answers={asks("m", "k"): ConfigFound((("k", "v"),))})
         assert plan.questions == {asks("m", "k")}
         assert len(plan.creates) == 1
+
+    def test_that_an_earlier_flow_of_the_name_asked_is_not_asked_on(self):
+        plan = plan_of(self.built.incarnation("new"), answers={asks("m", "k"): ConfigFound((("k", "v"),))})
+        assert {question.flow_uid for question in plan.questions} == {"new"}
 
     def test_that_is_not_there_keeps_only_its_step_waiting(self):
         problem = "there is no ConfigMap m in namespace default"
@@ -253,15 +257,17 @@ def test_two_tasks_of_one_name_are_told_with_what_made_them_so():
     patch = {"spec": {"tasks": [{"name": "worker"}, {"name": "$(params.other)"}]}}
     phase, reason, message = why_not(step(patch=patch).parameter("other", "worker"))
     assert (phase, reason) == (StepPhase.FAILED, Reason.PATCH_INVALID)
-    assert "name worker is there twice" in message
+    assert message.endswith("patch.spec.tasks[1]: the same item is there twice")
 
 
 def test_a_template_with_too_many_pods_for_its_arguments_is_told_as_volcano_would():
     patch = {"spec": {"minAvailable": "$(params.n)"}}
     phase, reason, message = why_not(step(patch=patch).parameter("n", 8))
     assert (phase, reason) == (StepPhase.FAILED, Reason.PATCH_INVALID)
-    assert "minAvailable 8" in message
-    assert "the patch says so" in message
+    assert message == (
+        "JobTemplate worker cannot be patched: spec.minAvailable: is greater than the replicas of all tasks, so the "
+        "Job could never start (the patch says so)"
+    )
 
 
 def policed(**more):
@@ -290,7 +296,62 @@ def test_what_comes_of_a_template_is_checked_with_the_patch_that_may_mend_it():
     assert spec_of(step(patch=mended), policed(minAvailable=3))["minAvailable"] == 3
     phase, reason, message = why_not(step(), policed(minAvailable=3))
     assert (phase, reason) == (StepPhase.FAILED, Reason.PARAMETER_INVALID)
-    assert "minAvailable 3" in message
+    assert "spec.minAvailable: is greater than the replicas of all tasks" in message
+
+
+SECRET = "hunter2"
+PRIVATE = [
+    (
+        "a text in the patch",
+        {"patch": {"spec": {"policies": [{"event": "$(params.secret)", "action": "AbortJob"}]}}},
+        Reason.PATCH_INVALID,
+        "spec.policies[0].event: is not an event that a policy can act on; the events are *, PodFailed",
+    ),
+    (
+        "a mapping in the patch, whose keys are told as part of no path",
+        {"patch": {"spec": {"plugins": "$(params.mapping)"}}},
+        Reason.PATCH_INVALID,
+        "spec.plugins: Volcano has no such plugin; its plugins are env, svc",
+    ),
+    (
+        "a text in the template, with a patch that is plain",
+        {"arguments": [{"name": "action", "value": "$(params.secret)"}], "patch": {"spec": {"queue": "q"}}},
+        Reason.PATCH_INVALID,
+        "spec.policies[0].action: is not an action; the actions are AbortJob",
+    ),
+    (
+        "a text in the template",
+        {"arguments": [{"name": "action", "value": "$(params.secret)"}]},
+        Reason.PARAMETER_INVALID,
+        "spec.policies[0].action: is not an action; the actions are AbortJob",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "fields", "expect", "told"), PRIVATE, ids=[row[0] for row in PRIVATE])
+def test_what_is_no_job_is_told_by_place_and_rule_without_the_value(said, fields, expect, told):
+    built = step(**fields).parameter("secret", SECRET).parameter("mapping", {SECRET: []})
+    plan = plan_of(built, policed())
+    (entry,) = plan.status.flowStatuses
+    assert (entry.phase, entry.reason) == (StepPhase.FAILED, expect)
+    assert told in entry.message
+    assert SECRET not in str(plan.status)
+    assert SECRET not in str(plan.events)
+
+
+@pytest.mark.parametrize(
+    ("said", "built", "private"),
+    [
+        ("nothing", flow("f").step("plain"), False),
+        ("a plain patch", flow("f").step("plain").having(patch={"spec": {"queue": "q"}}), False),
+        ("a placeholder", flow("f").step("plain").having(patch={"spec": {"queue": "$(context.name)"}}), True),
+        ("an argument", step(arguments=[{"name": "size", "value": "large"}]), True),
+        ("a template with parameters", step(), True),
+    ],
+)
+def test_a_child_is_private_where_values_were_put_in_by(said, built, private):
+    (create,) = plan_of(built).creates
+    assert create.private is private
 
 
 def test_many_small_placeholders_of_a_large_value_make_no_giant():

@@ -8,10 +8,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.outputs import OutputsFound, OutputsOf
+from jobflow.api.probes import Probe, Verdict
 from jobflow.api.resources import Key
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, JobStatus, Outcome, Reason, StepPhase
 from jobflow.reconcile.flow import reconcile_flow
-from jobflow.reconcile.snapshot import Refusal
+from jobflow.reconcile.plan import Plan
+from jobflow.reconcile.snapshot import ForeignWrite, Refusal
 from jobflow.testing.builders import child, flow, template
 from jobflow.testing.clock import EPOCH
 
@@ -297,6 +301,55 @@ class TestAFlowTakenOverFromUpstream:
         result = plan(CHAIN.status(theirs), A.by_upstream().running())
         assert creates(result) == []
         assert result.status.flowStatuses[0].jobUID == "job-f-a"
+
+
+ASKING = (
+    flow("f")
+    .parameter("p", valueFrom={"configMapKeyRef": {"name": "m", "key": "k"}})
+    .step("a")
+    .having(outputs=[{"name": "o", "from": {"terminationMessage": {}}}])
+    .step("b")
+    .having(patch={"spec": {"maxRetry": "$(params.p)"}})
+    .step("c", probe={"httpGet": {"host": "model", "port": 80}})
+)
+FOUND = {
+    ConfigKeys: ConfigFound((("k", "5"),)),
+    OutputsOf: OutputsFound(problem="no rights"),
+    Probe: Verdict(False, "503"),
+}
+
+
+class TestAFlowThatIsLeftAlone:
+    """What has been read for it stays known; meanwhile nothing is asked that was not read before."""
+
+    def asked(self, *, answered, **paused):
+        questions = plan(ASKING, A.completed()).questions
+        assert {type(question) for question in questions} == {ConfigKeys, OutputsOf, Probe}
+        answers = {question: FOUND[type(question)] for question in questions if type(question) in answered}
+        snapshot = ASKING.snapshot(A.completed().view(), answers=answers)
+        lost = dataclasses.replace(snapshot.flow, lost=paused.pop("lost", ()))
+        result = reconcile_flow(dataclasses.replace(snapshot, flow=lost, **paused))
+        assert result == Plan(wake_at=result.wake_at, pause=result.pause, questions=result.questions)
+        return result.pause.reason, {type(question) for question in result.questions}
+
+    @pytest.mark.parametrize(
+        ("said", "answered", "kept"),
+        [
+            ("nothing was read yet", set(), set()),
+            ("parameters were read", {ConfigKeys}, {ConfigKeys}),
+            ("all was read, and a probe has answered", {ConfigKeys, OutputsOf, Probe}, {ConfigKeys, OutputsOf}),
+        ],
+    )
+    def test_keeps_what_was_read(self, said, answered, kept):
+        foreign = ForeignWrite("vc", EPOCH, EPOCH - timedelta(seconds=1), EPOCH)
+        assert self.asked(answered=answered, foreign=foreign) == (Reason.FOREIGN_CONTROLLER, kept)
+        assert self.asked(answered=answered, lost=("spec.x",)) == (Reason.CRD_OUTDATED, kept)
+
+    def test_keeps_its_parameters_also_while_the_spec_is_read_without_them(self):
+        asked = ConfigKeys("default", "flow-f", "m", ("k",), frozenset({"k"}))
+        snapshot = PAIR.snapshot(answers={asked: FOUND[ConfigKeys]})
+        lost = dataclasses.replace(snapshot.flow, lost=("spec.parameters",))
+        assert reconcile_flow(dataclasses.replace(snapshot, flow=lost)).questions == {asked}
 
 
 def test_what_is_written_is_written_once():

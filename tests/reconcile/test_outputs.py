@@ -11,7 +11,7 @@ from msgspec import structs
 from jobflow.api.output_values import Missing
 from jobflow.api.outputs import Absent, OfMessage, OfPath, OutputsFound, OutputsOf, Said, Seen
 from jobflow.api.placeholders import Value
-from jobflow.api.status import FlowPhase, JobFlowStatus, OutputStatus, Reason, StepPhase
+from jobflow.api.status import FlowPhase, JobFlowStatus, Outcome, OutputStatus, Reason, StepPhase
 from jobflow.reconcile.flow import reconcile_flow
 from jobflow.reconcile.graph import compile_flow
 from jobflow.reconcile.outputs import committed_outputs
@@ -109,6 +109,69 @@ class TestReading:
         assert (entry.phase, entry.reason) == (StepPhase.FAILED, Reason.JOB_FAILED)
         told = (OutputStatus("n", message=REFUSED.problem), OutputStatus("done", message=REFUSED.problem))
         assert entry.outputs == (OUTPUTS if answer is GOOD else told)
+
+    def test_what_could_be_read_of_a_failure_is_kept(self):
+        half = replace(REFUSED, readings=(Absent(REFUSED.problem), Seen(0)))
+        entry = of(plan(F, COUNT.failed().view(), answer=half).status)
+        assert entry.outputs == (OutputStatus("n", message=REFUSED.problem), OutputStatus("done", 0))
+        assert of(plan(F, COUNT.completed().view(), answer=half).status).outputs == (), "it is asked again"
+
+
+class TestFailing:
+    """A Job has failed, and what it left is being read: nothing starts for it, and nothing is concluded from it."""
+
+    LATER = F.step("beside", after="count", waitFor="Running").step("then", after="beside")
+
+    @pytest.mark.parametrize("end", ["Failed", "Aborted", "Terminated"])
+    def test_no_step_starts_that_waits_for_it_to_run(self, end):
+        pending = plan(self.LATER, COUNT.pending().view()).status
+        found = plan(self.LATER.status(pending), COUNT.state(end).view())
+        assert found.creates == ()
+        entry = of(found.status, "beside")
+        assert (entry.phase, entry.message) == (StepPhase.WAITING, "waits for count (its Job has failed)")
+
+    def test_nothing_is_decided_before_its_failure_is_committed(self):
+        found = plan(self.LATER, COUNT.failed().view()).status
+        assert [entry.phase for entry in found.flowStatuses] == [
+            StepPhase.RUNNING,
+            StepPhase.WAITING,
+            StepPhase.WAITING,
+        ]
+        assert (found.outcome, found.state.phase) == (None, FlowPhase.RUNNING)
+
+    @pytest.mark.parametrize("answer", [GOOD, REFUSED])
+    def test_then_all_is_in_one_write(self, answer):
+        collecting = plan(self.LATER, COUNT.failed().view()).status
+        found = plan(self.LATER.status(collecting), COUNT.failed().view(), answer=answer).status
+        assert [entry.phase for entry in found.flowStatuses] == [
+            StepPhase.FAILED,
+            StepPhase.UNREACHABLE,
+            StepPhase.UNREACHABLE,
+        ]
+        assert (found.outcome, found.state.message) == (Outcome.FAILED, "step count: Job f-count is Failed")
+
+
+class TestInAFailedFlow:
+    """Another step has failed: no step will use what this one left."""
+
+    BOTH = F.step("other")
+    CHILDREN = (COUNT.completed().view(), child("other", of="f").failed().view())
+
+    def test_a_refusal_does_not_keep_the_flow_from_its_end(self):
+        decided = plan(self.BOTH, *self.CHILDREN, answer=REFUSED).status
+        assert (decided.outcome, decided.completionTime) == (Outcome.FAILED, None)
+        assert of(decided).reason == Reason.COLLECTING_OUTPUTS, "nothing of the end was committed before"
+        ended = plan(self.BOTH.status(decided), *self.CHILDREN, answer=REFUSED).status
+        assert of(ended).phase is StepPhase.SUCCEEDED
+        assert of(ended).outputs[0] == OutputStatus("n", message=REFUSED.problem)
+        assert ended.completionTime is not None
+
+    def test_what_can_be_read_is_waited_for(self):
+        decided = plan(self.BOTH, *self.CHILDREN).status
+        again = plan(self.BOTH.status(decided), *self.CHILDREN)
+        assert (again.status, again.questions) == (None, {ASKED})
+        ended = plan(self.BOTH.status(decided), *self.CHILDREN, answer=GOOD).status
+        assert of(ended).outputs == OUTPUTS
 
 
 class TestGone:

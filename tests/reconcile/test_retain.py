@@ -80,6 +80,18 @@ def test_the_time_to_live_whatever_the_policy(said, records, children, seconds, 
     assert result.next_due == (EPOCH + timedelta(seconds=due) if due else None)
 
 
+@pytest.mark.parametrize("ttl", [-1, 2**31, 2**63 - 1, -(2**63), 10**30])
+def test_what_volcano_takes_for_no_time_to_live_deletes_nothing(ttl):
+    result = deletions(F.recorded(*RUNS, **RUNNING).snapshot(A.ttl(ttl).view(), now=EPOCH + timedelta(days=1)))
+    assert (result.now, result.next_due) == ((), None)
+
+
+def test_an_end_that_is_beyond_all_dates_deletes_nothing():
+    late = replace(RUNS[0], completionTime=EPOCH.replace(year=9999))
+    result = deletions(F.recorded(late, RUNS[1], **RUNNING).snapshot(A.ttl(2**31 - 1).view()))
+    assert (result.now, result.next_due) == ((), None)
+
+
 LISTED = JobStatus("f-a", "Completed", startTimestamp=EPOCH, endTimestamp=EPOCH + timedelta(seconds=60))
 
 

@@ -38,6 +38,15 @@ def test_outputs_are_known_to_come_from_a_job():
     assert (value.tree, value.from_job) == (3, True)
 
 
+def test_a_value_with_many_long_keys_is_told_in_few_words():
+    scope = Scope({"m": value_of({f"{n:0250d}": n for n in range(3500)})})
+    with pytest.raises(PlaceholderProblem) as raised:
+        scope.resolve(reference("$(params.m.nope)"))
+    zeros = "0" * 63
+    shown = ", ".join([zeros] * 8)
+    assert raised.value.message == f"$(params.m.nope): there is no field nope; the value has {shown} and 3492 more"
+
+
 @pytest.mark.parametrize(
     ("said", "scope", "text", "reason", "message"),
     [
