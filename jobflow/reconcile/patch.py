@@ -14,7 +14,7 @@ from typing import Any
 from jobflow.api.jobflow import Patch
 from jobflow.api.merge import MergeProblem, merge_spec
 from jobflow.api.policies import POLICY_ACTIONS, POLICY_EVENTS
-from jobflow.api.problems import Problem
+from jobflow.api.problems import Problem, suggestion
 from jobflow.api.validate_template import PLUGINS, template_problems
 
 NAMED_PROBLEMS = 3
@@ -81,7 +81,26 @@ def patched(spec: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
     if problems:
         already = {problem.message for problem in template_problems(spec)}
         raise PatchProblem("; ".join(_told(problem, already, private) for problem in problems[:NAMED_PROBLEMS]))
+    if strangers := [task for task in _added(spec, merged) if not _has_containers(task)]:
+        named = "this task" if private else f'"{strangers[0].get("name")}"'
+        hint = "" if private else suggestion(str(strangers[0].get("name")), map(str, _task_names(spec)))
+        raise PatchProblem(f"patch.{field}.tasks: {named} is no task of the template, and has no containers{hint}")
     return merged
+
+
+def _task_names(spec: Mapping[str, Any]) -> list[Any]:
+    return [task.get("name") for task in spec.get("tasks") or ()]
+
+
+def _added(spec: Mapping[str, Any], merged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tasks that only the patch has; what names none is the template's only one."""
+    known = _task_names(spec)
+    return [task for task in merged.get("tasks") or () if task.get("name") and task.get("name") not in known]
+
+
+def _has_containers(task: Mapping[str, Any]) -> bool:
+    template = task.get("template") or {}
+    return bool((template.get("spec") or {}).get("containers"))
 
 
 def unquoted(problem: Problem) -> Problem:

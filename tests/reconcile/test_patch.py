@@ -57,6 +57,18 @@ def test_volcanos_spelling_is_the_same():
     assert guide == volcanos
 
 
+def test_a_task_that_is_misspelt_is_no_new_task():
+    wrong = {"spec": {"tasks": [{"name": "wroker", "replicas": 8}]}}
+    reason, message = lost(flow("f").step("worker").having(patch=wrong), WORKER)
+    assert reason == Reason.PATCH_INVALID
+    said = 'patch.spec.tasks: "wroker" is no task of the template, and has no containers; did you mean "worker"?'
+    assert message.endswith(said)
+    pod = {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}
+    added = {"spec": {"tasks": [{"name": "logger", "replicas": 1, "template": pod}]}}
+    spec = job(flow("f").step("worker").having(patch=added), WORKER)["spec"]
+    assert [task["name"] for task in spec["tasks"]] == ["worker", "logger"]
+
+
 def test_the_template_in_the_cache_is_not_touched():
     view = WORKER.view()
     before = bytes(view.spec)
