@@ -28,6 +28,7 @@ from jobflow.cli.run import (
     scratch_directory,
     warn_of_root,
 )
+from jobflow.cli.verb import verb
 
 if TYPE_CHECKING:
     from jobflow.clock import Clock
@@ -45,11 +46,14 @@ class Serving:
     kubeconfig: Path
 
 
-def up(
+@dataclass(frozen=True)
+class Options:
+    """What the command line said."""
+
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 is any free one.")] = (
         DEFAULT_PORT
-    ),
-    data: DataOption = None,
+    )
+    data: DataOption = None
     kubeconfig: Annotated[
         Path | None,
         typer.Option(
@@ -57,16 +61,19 @@ def up(
             metavar="FILE",
             help="Where to write the kubeconfig. Default: DIR/kubeconfig with --data, else ~/.kube/jobflow.",
         ),
-    ] = None,
-    runtime: RuntimeOption = Runtime.PROCESS,
+    ] = None
+    runtime: RuntimeOption = Runtime.PROCESS
     no_controller: Annotated[
         bool, typer.Option("--no-controller", help="Leave flows to a `jobflow controller` of your own.")
-    ] = False,
-    allow_root: AllowRootOption = False,
-    allow_host_path: HostPathOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs on stderr.")] = False,
-    strict: StrictOption = False,
-) -> None:
+    ] = False
+    allow_root: AllowRootOption = False
+    allow_host_path: HostPathOption = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs on stderr.")] = False
+    strict: StrictOption = False
+
+
+@verb
+def up(options: Options) -> None:
     """Serve a small control plane on this machine, for kubectl and other clients.
 
     API server, Volcano Job runtime and controller in one process: a development tool, not a cluster.
@@ -76,22 +83,22 @@ def up(
     from jobflow.cli.stopping import logged_to, refusal_of
     from jobflow.local.controlplane import LocalSettings
 
-    warn_of_root(runtime, allow_root, os.geteuid())
+    warn_of_root(options.runtime, options.allow_root, os.geteuid())
     code = ExitCode.OK
     try:
-        scratch = scratch_directory(data, "up")
+        scratch = scratch_directory(options.data, "up")
         settings = LocalSettings(
-            data=data,
-            runtime=runtime.value,
-            controller=not no_controller,
+            data=options.data,
+            runtime=options.runtime.value,
+            controller=not options.no_controller,
             scratch=scratch,
-            strict=strict,
+            strict=options.strict,
             served=True,
-            host_paths=allow_host_path,
+            host_paths=options.allow_host_path,
         )
-        serving = Serving(settings, port, kubeconfig or default_kubeconfig(data, port))
-        with logged_to(scratch / LOG_NAME, verbose=verbose):
-            asyncio.run(_up(serving))
+        kubeconfig = options.kubeconfig or default_kubeconfig(options.data, options.port)
+        with logged_to(scratch / LOG_NAME, verbose=options.verbose):
+            asyncio.run(_up(Serving(settings, options.port, kubeconfig)))
     except Exception as error:
         code = refusal_of(error)
     raise typer.Exit(code)
