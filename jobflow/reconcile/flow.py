@@ -9,9 +9,7 @@ In: a Snapshot. Out: a Plan. Pure: no clock, no I/O, no logging; the same snapsh
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -19,35 +17,21 @@ from msgspec.structs import replace
 from jobflow.api.config_keys import ConfigKeys
 from jobflow.api.outputs import OutputsOf
 from jobflow.api.probes import Question
-from jobflow.api.resources import Key
-from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
-from jobflow.reconcile.arguments import has_values, kept_questions
+from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason
+from jobflow.reconcile.advance import Advance, advance_steps, close
+from jobflow.reconcile.arguments import kept_questions
 from jobflow.reconcile.events import events
-from jobflow.reconcile.evidence import evidence
-from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open, gate
 from jobflow.reconcile.graph import Graph, Step, graph_of
-from jobflow.reconcile.observe import Standing, observe
-from jobflow.reconcile.outputs import collect, uncommitted
+from jobflow.reconcile.observe import observe
+from jobflow.reconcile.outputs import collect
 from jobflow.reconcile.pause import pause
 from jobflow.reconcile.phase import FINAL_PHASES, flow_state, outcome
-from jobflow.reconcile.plan import CreateChild, Plan
+from jobflow.reconcile.plan import Plan
 from jobflow.reconcile.retain import deletions
 from jobflow.reconcile.snapshot import Flow, Snapshot
-from jobflow.reconcile.start import Held, Impossible, Ready, start
 from jobflow.reconcile.status import build_status
 from jobflow.reconcile.stored import stored
 from jobflow.reconcile.urgency import status_within
-
-
-@dataclass
-class Advance:
-    """Where the steps stand once gates and starts were asked, and what came of it."""
-
-    standings: dict[str, Standing]
-    creates: list[CreateChild] = field(default_factory=list)
-    retries: list[datetime] = field(default_factory=list)
-    awaits: set[Key] = field(default_factory=set)
-    questions: set[Question] = field(default_factory=set)
 
 
 def reconcile_flow(snapshot: Snapshot) -> Plan:
@@ -74,10 +58,10 @@ def _in_progress(snapshot: Snapshot) -> Plan:
     advance = Advance(observe(snapshot, graph.steps))
     advance.questions |= collect(snapshot, graph, advance.standings) | kept_questions(snapshot)
     if not problem and not flow.deleting:
-        _advance(snapshot, graph, advance)
+        advance_steps(snapshot, graph, advance)
     decided = flow.committed.outcome or (Outcome.FAILED if problem else outcome(advance.standings.values()))
     if decided is not None or flow.deleting:
-        advance = Advance(_close(advance.standings, decided), questions=advance.questions)
+        advance = Advance(close(advance.standings, decided), questions=advance.questions)
     state = invalid_state(flow, problem) if problem else flow_state(flow, advance.standings.values(), decided)
     return _plan(snapshot, advance, build_status(snapshot, advance.standings, state, decided))
 
@@ -103,72 +87,6 @@ def invalid_state(flow: Flow, problem: str) -> FlowState:
     if flow.deleting or flow.committed.state.phase in FINAL_PHASES:
         return flow_state(flow, (), None)
     return FlowState(FlowPhase.FAILED, Reason.INVALID_SPEC, problem)
-
-
-def _advance(snapshot: Snapshot, graph: Graph, advance: Advance) -> None:
-    """Ask gate and start of each waiting step, targets first, so that one pass carries a loss to the last step."""
-    for step in graph.order:
-        standing = advance.standings[step.name]
-        if standing.phase is not StepPhase.WAITING:
-            continue
-        match Open() if standing.had_child else _gate(snapshot, step, advance):
-            case Open():
-                advance.standings[step.name] = _start(snapshot, standing, advance)
-            case Closed(reason, message):
-                advance.standings[step.name] = replace(standing, reason=reason, message=message)
-            case Never(reason, message):
-                advance.standings[step.name] = replace(
-                    standing, phase=StepPhase.UNREACHABLE, reason=reason, message=message
-                )
-            case Broken(reason, message):
-                advance.standings[step.name] = replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
-
-
-def _gate(snapshot: Snapshot, step: Step, advance: Advance) -> Gate:
-    """Its targets first; what its probes say only where they would let it start."""
-    by_targets = gate(step, advance.standings)
-    if not isinstance(by_targets, Open):
-        return by_targets
-    if unread := uncommitted(snapshot.flow, step):
-        return Closed(Reason.DEPENDENCY, f"waits for the outputs of {', '.join(unread)}")
-    found = evidence(snapshot, step, advance.standings)
-    advance.awaits |= found.awaits
-    advance.questions |= found.questions
-    return found.gate
-
-
-def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing:
-    match start(snapshot, standing):
-        case Ready(create):
-            private = has_values(standing.step, snapshot.template(standing.step))
-            advance.creates.append(dataclasses.replace(create, private=private))
-            return replace(standing, reason=Reason.CREATING, message=f"Job {create.name} is being created")
-        case Held(reason, message, retry_at, awaits, asks):
-            advance.retries += [retry_at] if retry_at else []
-            advance.questions |= {asks} if asks else set()
-            advance.awaits |= {awaits} if awaits else set()
-            return replace(standing, reason=reason, message=message)
-        case Impossible(reason, message):
-            return replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
-
-
-def _close(standings: dict[str, Standing], decided: Outcome | None) -> dict[str, Standing]:
-    """Once the end is decided nothing new starts: what still waits never will."""
-    if decided is None:
-        return standings
-    return {
-        name: standing
-        if standing.phase is not StepPhase.WAITING
-        else replace(
-            standing,
-            phase=StepPhase.UNREACHABLE,
-            reason=Reason.FLOW_FAILED,
-            message="its unfinished Job was deleted, and another step has failed since"
-            if standing.had_child
-            else "another step failed before this one could start",
-        )
-        for name, standing in standings.items()
-    }
 
 
 def _plan(snapshot: Snapshot, advance: Advance, desired: JobFlowStatus) -> Plan:

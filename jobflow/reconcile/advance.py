@@ -1,0 +1,104 @@
+"""Advance: ask gate, evidence and start of each waiting step, and say where it stands then.
+
+In: a snapshot, its graph, where the steps stand by their children. Out: an Advance: where they stand now, the children
+to create, what to ask, when to look again and what to wait for. Targets come first, so that one pass carries what
+became of a step to the last one after it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from jobflow.api.probes import Question
+from jobflow.api.resources import Key
+from jobflow.api.status import Outcome, Reason, StepPhase
+from jobflow.reconcile.arguments import has_values
+from jobflow.reconcile.evidence import evidence
+from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open, gate
+from jobflow.reconcile.graph import Graph, Step
+from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.outputs import uncommitted
+from jobflow.reconcile.plan import CreateChild
+from jobflow.reconcile.snapshot import Snapshot
+from jobflow.reconcile.start import Held, Impossible, Ready, start
+
+
+@dataclass
+class Advance:
+    """Where the steps stand once gates and starts were asked, and what came of it."""
+
+    standings: dict[str, Standing]
+    creates: list[CreateChild] = field(default_factory=list)
+    retries: list[datetime] = field(default_factory=list)
+    awaits: set[Key] = field(default_factory=set)
+    questions: set[Question] = field(default_factory=set)
+
+
+def advance_steps(snapshot: Snapshot, graph: Graph, advance: Advance) -> None:
+    """Ask gate and start of each waiting step, targets first, so that one pass carries a loss to the last step."""
+    for step in graph.order:
+        standing = advance.standings[step.name]
+        if standing.phase is not StepPhase.WAITING:
+            continue
+        match Open() if standing.had_child else _gate(snapshot, step, advance):
+            case Open():
+                advance.standings[step.name] = _start(snapshot, standing, advance)
+            case Closed(reason, message):
+                advance.standings[step.name] = replace(standing, reason=reason, message=message)
+            case Never(reason, message):
+                advance.standings[step.name] = replace(
+                    standing, phase=StepPhase.UNREACHABLE, reason=reason, message=message
+                )
+            case Broken(reason, message):
+                advance.standings[step.name] = replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
+
+
+def _gate(snapshot: Snapshot, step: Step, advance: Advance) -> Gate:
+    """Its targets first; what its probes say only where they would let it start."""
+    by_targets = gate(step, advance.standings)
+    if not isinstance(by_targets, Open):
+        return by_targets
+    if unread := uncommitted(snapshot.flow, step):
+        return Closed(Reason.DEPENDENCY, f"waits for the outputs of {', '.join(unread)}")
+    found = evidence(snapshot, step, advance.standings)
+    advance.awaits |= found.awaits
+    advance.questions |= found.questions
+    return found.gate
+
+
+def _start(snapshot: Snapshot, standing: Standing, advance: Advance) -> Standing:
+    match start(snapshot, standing):
+        case Ready(create):
+            private = has_values(standing.step, snapshot.template(standing.step))
+            advance.creates.append(dataclasses.replace(create, private=private))
+            return replace(standing, reason=Reason.CREATING, message=f"Job {create.name} is being created")
+        case Held(reason, message, retry_at, awaits, asks):
+            advance.retries += [retry_at] if retry_at else []
+            advance.questions |= {asks} if asks else set()
+            advance.awaits |= {awaits} if awaits else set()
+            return replace(standing, reason=reason, message=message)
+        case Impossible(reason, message):
+            return replace(standing, phase=StepPhase.FAILED, reason=reason, message=message)
+
+
+def close(standings: dict[str, Standing], decided: Outcome | None) -> dict[str, Standing]:
+    """Once the end is decided nothing new starts: what still waits never will."""
+    if decided is None:
+        return standings
+    return {
+        name: standing
+        if standing.phase is not StepPhase.WAITING
+        else replace(
+            standing,
+            phase=StepPhase.UNREACHABLE,
+            reason=Reason.FLOW_FAILED,
+            message="its unfinished Job was deleted, and another step has failed since"
+            if standing.had_child
+            else "another step failed before this one could start",
+        )
+        for name, standing in standings.items()
+    }
