@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 import structlog
+from narrow_rights import NarrowRights
 
 from jobflow.api import names
 from jobflow.api.crd import cluster_job_template_crd, job_flow_crd, product_crds, volcano_job_crd
@@ -27,9 +28,7 @@ from jobflow.app import App
 from jobflow.config import Settings
 from jobflow.kube.client import Client
 from jobflow.kube.errors import NotFound
-from jobflow.kube.transport import Request, Response, Transport
 from jobflow.local.apiserver.server import ApiServer
-from jobflow.local.apiserver.wire.streams import Answer
 from jobflow.testing.builders import cluster_template, flow, template
 from jobflow.testing.clock import VirtualClock
 
@@ -39,36 +38,6 @@ ON = Settings(enable_cluster_templates=True)
 OF_THE_CLUSTER = {"name": "trainer", "kind": "ClusterJobTemplate"}
 F = flow("f").step("a").having(templateRef=OF_THE_CLUSTER)
 TRAINER = cluster_template("trainer").task("of-the-cluster")
-FORBIDDEN = msgspec.json.encode({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no rights here"})
-
-
-class Watched(Transport):
-    """What is asked for, and what is refused."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-        self.asked: list[str] = []
-        self.forbidden = "nothing"
-
-    def _refuses(self, request: Request) -> bool:
-        self.asked.append(request.path)
-        return self.forbidden in request.path
-
-    async def request(self, request: Request, timeout: float) -> Response:
-        if self._refuses(request):
-            return Response(403, FORBIDDEN)
-        return await self._inner.request(request, timeout)
-
-    @asynccontextmanager
-    async def stream(self, request: Request, silence: float):
-        if self._refuses(request):
-            yield Answer.whole(Response(403, FORBIDDEN))
-            return
-        async with self._inner.stream(request, silence) as stream:
-            yield stream
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 @dataclass
@@ -76,7 +45,7 @@ class World:
     """A user of one API server, and the way of the controller to it."""
 
     client: Client
-    transport: Watched
+    transport: NarrowRights
 
     async def create(self, resource, builder, namespace=None):
         body = builder.body()
@@ -129,7 +98,7 @@ async def world(*crds):
         client = Client(server.transport(), VirtualClock())
         for crd in (*product_crds(), volcano_job_crd(), *crds):
             await client.create(CUSTOM_RESOURCE_DEFINITION, None, crd)
-        yield World(client, Watched(server.transport()))
+        yield World(client, NarrowRights(server.transport()))
 
 
 @pytest.fixture
@@ -213,7 +182,7 @@ async def test_where_they_are_not_looked_at_the_step_says_why(cluster, settings,
         assert said.startswith(f"ClusterJobTemplate trainer cannot be read ({why}")
         assert await cluster.read(VOLCANO_JOB, "f-b") is not None, "another branch goes on"
         assert app.unready() == []
-    assert not [path for path in cluster.transport.asked if CLUSTER_JOB_TEMPLATE.plural in path], "nor rights needed"
+    assert not [path for path in cluster.transport.paths if CLUSTER_JOB_TEMPLATE.plural in path], "nor rights needed"
     async with cluster.controller():
         assert await cluster.read(VOLCANO_JOB, "f-a") is not None, "switched on it runs"
 
@@ -228,7 +197,7 @@ async def test_without_rights_only_who_names_one_waits(cluster):
         assert (reason, "no rights here" in said) == ("TemplateUnreadable", True)
         assert await cluster.read(VOLCANO_JOB, "f-b") is not None
         assert [line for line in app.unready() if line.startswith(str(CLUSTER_JOB_TEMPLATE))]
-        cluster.transport.forbidden = "nothing"
+        cluster.transport.forbidden = ""
         await cluster.settle(90)
         assert await cluster.read(VOLCANO_JOB, "f-a") is not None
         assert app.unready() == []

@@ -8,52 +8,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from narrow_rights import NarrowRights
 
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE, NAMESPACE
 from jobflow.app import App
 from jobflow.config import Settings
 from jobflow.kube.client import Client
-from jobflow.kube.transport import Request, Response, Transport
-from jobflow.local.apiserver.wire.streams import Answer
+from jobflow.kube.transport import Transport
 from jobflow.local.controlplane import ControlPlane, LocalSettings
 from jobflow.testing.builders import flow, template
 from jobflow.testing.clock import VirtualClock
 
 pytestmark = pytest.mark.looptime
-
-FORBIDDEN = msgspec.json.encode({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no rights here"})
-
-
-class Narrow(Transport):
-    """Refuses what is asked of one path."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-        self.forbidden = ""  # a part of paths, `?watch` behind it where only watches are meant
-        self.asked: list[str] = []
-        self.sent: list[tuple[str, str]] = []
-
-    def _refuses(self, request: Request) -> bool:
-        self.asked.append(request.path)
-        self.sent.append((request.method, request.path))
-        path, _, only = self.forbidden.partition("?")
-        return bool(path) and path in request.path and (not only or (only, "true") in request.query)
-
-    async def request(self, request: Request, timeout: float) -> Response:
-        if self._refuses(request):
-            return Response(403, FORBIDDEN)
-        return await self._inner.request(request, timeout)
-
-    @asynccontextmanager
-    async def stream(self, request: Request, silence: float):
-        if self._refuses(request):
-            yield Answer.whole(Response(403, FORBIDDEN))
-            return
-        async with self._inner.stream(request, silence) as stream:
-            yield stream
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def written(body, namespace: str):
@@ -102,7 +68,7 @@ WAITS_FOR_RIGHTS = {  # what a flow says while the watch of a kind is refused
 @pytest.mark.parametrize(("kind", "waiting"), WAITS_FOR_RIGHTS.items())
 async def test_missing_rights_in_one_namespace(tmp_path: Path, kind: str, waiting: tuple[str, str]) -> None:
     async with plane_with_flows(tmp_path, "open", "shut") as (plane, user):
-        transport = Narrow(plane.transport())
+        transport = NarrowRights(plane.transport())
         transport.forbidden = f"/namespaces/shut/{kind}"
         async with app_over(transport, "open", "shut") as app:
             await asyncio.sleep(60)
@@ -118,7 +84,7 @@ async def test_missing_rights_in_one_namespace(tmp_path: Path, kind: str, waitin
 @pytest.mark.parametrize(("kind", "waiting"), WAITS_FOR_RIGHTS.items())
 async def test_a_kind_that_may_not_be_read_in_the_whole_cluster(tmp_path, kind, waiting) -> None:
     async with plane_with_flows(tmp_path, "a") as (plane, user):
-        transport = Narrow(plane.transport())
+        transport = NarrowRights(plane.transport())
         transport.forbidden = f"/{kind}"
         async with app_over(transport) as app:
             await asyncio.sleep(60)
@@ -134,7 +100,7 @@ async def test_a_kind_that_may_not_be_read_in_the_whole_cluster(tmp_path, kind, 
 async def test_a_template_that_is_not_there_is_told_so_once_templates_can_be_read(tmp_path: Path) -> None:
     async with plane_with_flows(tmp_path, "a") as (plane, user):
         await user.create(JOB_FLOW, "a", written(flow("lonely").step("nowhere").body(), "a"))
-        transport = Narrow(plane.transport())
+        transport = NarrowRights(plane.transport())
         transport.forbidden = "/jobtemplates"
         async with app_over(transport):
             await asyncio.sleep(60)
@@ -148,7 +114,7 @@ async def test_a_template_that_is_not_there_is_told_so_once_templates_can_be_rea
 async def test_rights_that_are_taken_away_while_it_runs_stop_what_can_no_longer_be_seen(tmp_path, kind) -> None:
     """What can be written but not seen is not written: no Job is created, no status."""
     async with plane_with_flows(tmp_path, "a") as (plane, user):
-        transport = Narrow(plane.transport())
+        transport = NarrowRights(plane.transport())
         async with app_over(transport) as app:
             await asyncio.sleep(60)
             transport.forbidden = f"/{kind}?watch"
@@ -161,15 +127,15 @@ async def test_rights_that_are_taken_away_while_it_runs_stop_what_can_no_longer_
             transport.forbidden = ""
             await asyncio.sleep(90)
             assert (await state(user, "a", "late"), app.unready()) == (SUCCEEDED, [])
-    created = [path for method, path in transport.sent if method == "POST" and path.endswith("/jobs")]
+    created = [path for method, path in transport.asked if method == "POST" and path.endswith("/jobs")]
     assert len(created) == 2, "one for each step"
 
 
 async def test_children_are_listed_before_templates_before_flows(tmp_path: Path) -> None:
     async with plane_with_flows(tmp_path) as (plane, _):
-        transport = Narrow(plane.transport())
+        transport = NarrowRights(plane.transport())
         async with app_over(transport) as app:
             await app.synced.wait()
-            kinds = [path.rpartition("/")[2] for path in transport.asked]
+            kinds = [path.rpartition("/")[2] for path in transport.paths]
             first = [kinds.index(kind) for kind in ("jobs", "jobtemplates", "jobflows")]
             assert first == sorted(first)

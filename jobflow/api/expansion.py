@@ -1,9 +1,10 @@
 """Expansion: inserted text that the kubelet would read as more than text.
 
 In: a value that takes the place of a placeholder, and where in a Job's spec. Out: the value, with every `$` of its
-texts doubled where the kubelet expands: a container's `env[].value`, `command` and `args`. There `$(NAME)` becomes the
-variable of that name and `$$` becomes `$`, so what is doubled comes out as it was: no inserted value can refer to a
-variable of the container. What a template writes itself is not passed through here and keeps its meaning.
+texts doubled where the kubelet expands: a container's `env[].value`, `command` and `args`, the command of its probes,
+and the `subPathExpr` of its mounts. There `$(NAME)` becomes the variable of that name and `$$` becomes `$`, so what is
+doubled comes out as it was: no inserted value can refer to a variable of the container. What a template writes itself
+is not passed through here and keeps its meaning.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jobflow.api.places import Path
 
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 COMMAND_LINE = ("command", "args")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CONTAINER_PARTS = 6  # tasks, 0, template, spec, containers, 0
 
 
@@ -36,6 +38,10 @@ def is_expanded(at: Path) -> bool:
     match at[_CONTAINER_PARTS:]:
         case ("env", int(), "value"):
             return True
+        case ("volumeMounts", int(), "subPathExpr"):
+            return True
         case (str() as name, int()):
             return name in COMMAND_LINE
+        case (str() as name, "exec", "command", int()):
+            return name in PROBES
     return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobflow.api.merge import DIRECTIVE
 from jobflow.api.places import VALUES, Path
 
 GUARDED = frozenset(
@@ -26,7 +27,6 @@ GUARDED = frozenset(
         "hostUsers",
     }
 )
-DIRECTIVE = "$patch"  # what a merge obeys (`merge.py`), as it obeys null: both take away what a template says
 
 
 def guarded_field(path: Path) -> str | None:

@@ -15,15 +15,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobflow.api.placeholders import Unknown
+from jobflow.api.trees import Unknown, is_number, kind
 
 Tree = dict[str, Any]
 
-DIRECTIVE = "$patch"
+DIRECTIVE = "$patch"  # a key that is no field: what the merge obeys, as it obeys null
 REPLACE, DELETE, MERGE = "replace", "delete", "merge"
 
 _POD = "tasks.template.spec"
-_CONTAINERS = tuple(f"{_POD}.{kind}" for kind in ("containers", "initContainers", "ephemeralContainers"))
+_CONTAINERS = tuple(f"{_POD}.{containers}" for containers in ("containers", "initContainers", "ephemeralContainers"))
 
 # Where a list is, below the spec of a Job; and what tells its items apart. All other lists are replaced.
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -57,12 +57,18 @@ ONLY_ONE = ("tasks",)
 
 
 class MergeProblem(ValueError):
-    """The patch cannot be laid over the base; `path` is the place in the patch."""
+    """The patch cannot be laid over the base; `path` is the place in the patch, `rule` as in Problem."""
 
-    def __init__(self, path: str, message: str) -> None:
+    def __init__(self, path: str, message: str, rule: str = "") -> None:
         super().__init__(f"{path}: {message}" if path else message)
         self.path = path
         self.message = message
+        self.rule = rule
+
+    @classmethod
+    def plain(cls, path: str, rule: str) -> MergeProblem:
+        """One whose message is the rule itself: it tells kinds and keys, and no value."""
+        return cls(path, rule, rule)
 
 
 def merge_spec(base: Mapping[str, Any], patch: Mapping[str, Any]) -> Tree:
@@ -80,7 +86,8 @@ def _maps(base: Mapping[str, Any], patch: Mapping[str, Any], place: str, path: s
         case "delete":
             return {}
         case other:
-            raise MergeProblem(_below(path, DIRECTIVE), f"{other!r} is not one of {REPLACE}, {DELETE}, {MERGE}")
+            rule = f"is not one of {REPLACE}, {DELETE}, {MERGE}"
+            raise MergeProblem(_below(path, DIRECTIVE), f"{other!r} {rule}", rule)
     for key, value in patch.items():
         if key == DIRECTIVE:
             continue
@@ -95,8 +102,8 @@ def _maps(base: Mapping[str, Any], patch: Mapping[str, Any], place: str, path: s
 def _values(base: Any, patch: Any, place: str, path: str) -> Any:
     if isinstance(base, Unknown) or isinstance(patch, Unknown):
         return patch  # whether they fit shows when the value is known
-    if base is not None and _kind(base) != _kind(patch) and not (_is_quantity(base) and _is_quantity(patch)):
-        raise MergeProblem(path, f"must be {_kind(base)}, as in the template, and is {_kind(patch)}")
+    if base is not None and kind(base) != kind(patch) and not (_is_quantity(base) and _is_quantity(patch)):
+        raise MergeProblem.plain(path, f"must be {kind(base)}, as in the template, and is {kind(patch)}")
     if isinstance(patch, dict):
         return _maps(base or {}, patch, place, path)
     if isinstance(patch, list):
@@ -118,12 +125,12 @@ def _lists(base: Sequence[Any], patch: Sequence[Any], keys: tuple[str, ...], pla
     for index, item in enumerate(patch):
         here = f"{path}[{index}]"
         if not isinstance(item, dict):
-            raise MergeProblem(here, f"must be a mapping, and is {_kind(item)}")
+            raise MergeProblem.plain(here, f"must be a mapping, and is {kind(item)}")
         identity = _identity(item, keys) or (next(iter(places)) if place in ONLY_ONE and len(base) == 1 else None)
         if identity is None:
-            raise MergeProblem(here, f"{' and '.join(keys)} must say which item is meant")
+            raise MergeProblem.plain(here, f"{' and '.join(keys)} must say which item is meant")
         if identity in said:
-            raise MergeProblem(here, f"{_named(identity, keys)} is there twice")
+            raise MergeProblem(here, f"{_named(identity, keys)} is there twice", "the same item is there twice")
         said.add(identity)
         found = places.get(identity)
         if item.get(DIRECTIVE) == DELETE:
@@ -156,7 +163,7 @@ def _unnamed(place: str, index: int) -> tuple[Any, ...] | None:
 
 def _is_quantity(value: Any) -> bool:
     """A number, or a text such as 500m: Kubernetes takes either for amounts and ports."""
-    return _kind(value) == "a number" or (isinstance(value, str) and QUANTITY.fullmatch(value) is not None)
+    return is_number(value) or (isinstance(value, str) and QUANTITY.fullmatch(value) is not None)
 
 
 def _named(identity: tuple[Any, ...], keys: tuple[str, ...]) -> str:
@@ -168,20 +175,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(below) for key, below in value.items() if below is not None and key != DIRECTIVE}
     return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case _:
-            return "a string"
 
 
 def _below(path: str, key: str) -> str:

@@ -16,6 +16,7 @@ from jobflow.api.outputs import MAX_OUTPUT_BYTES, Absent, PathParts, Reading, Sa
 from jobflow.api.parameter_values import scalar
 from jobflow.api.placeholders import PlaceholderProblem, Reference, Value, as_text
 from jobflow.api.status import OutputStatus, Reason
+from jobflow.api.trees import is_number, kind
 
 FIELDS_BEGIN = 3  # of a reference's path: step, "outputs", output
 
@@ -38,7 +39,7 @@ def entry_of(wanted: Wanted, reading: Reading) -> OutputStatus:
             return OutputStatus(wanted.name, wanted.default, message=why)
         case Said(text):
             value = of_message(text)
-            spelling = text.strip() if _is_number(value) and text.strip() != as_text(value) else ""
+            spelling = text.strip() if is_number(value) and text.strip() != as_text(value) else ""
         case _:
             value, spelling = reading.tree, ""
     if value is None or value == "":
@@ -79,7 +80,7 @@ def chosen(reference: Reference, value: Value | Missing | None) -> Value:
     for depth, field in enumerate(fields):
         if not isinstance(tree, Mapping | list):
             whose = ".".join((name, *fields[:depth]))
-            said = f"{reference.text}: {whose} of step {step} is {_kind(tree)}, not JSON with a field {field}"
+            said = f"{reference.text}: {whose} of step {step} is {kind(tree)}, not JSON with a field {field}"
             raise PlaceholderProblem((), said, Reason.OUTPUT_NOT_JSON)
         tree = _below(tree, field)
         if tree is None:
@@ -104,16 +105,3 @@ def _below(tree: Mapping[str, Any] | list[Any], field: str) -> Any:
     if isinstance(tree, Mapping):
         return tree.get(field)
     return tree[int(field)] if field.isdecimal() and int(field) < len(tree) else None
-
-
-def _kind(tree: Any) -> str:
-    match tree:
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-    return "a text"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

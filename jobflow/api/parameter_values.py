@@ -13,10 +13,10 @@ import msgspec
 
 from jobflow.api.parameters import TemplateParameter
 from jobflow.api.placeholders import Value, as_text, value_of
+from jobflow.api.trees import kind, levels, too_deep
 
 MAX_VALUE_BYTES = 256 * 1024  # of all values of a flow, as of a patch: flow and status share one object of a megabyte
 NAMED_VALUES = 8
-MAX_DEPTH = 32  # of lists and mappings within each other: whoever walks a value does so on a stack
 WHOLE_NUMBERS = range(-(2**63), 2**63)  # which an API server keeps; greater ones it would round
 
 
@@ -51,12 +51,6 @@ def scalar(text: str) -> Value:
     return Value(text if tree is None or not _is_kept(tree) else tree, text)
 
 
-def too_deep(tree: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether lists and mappings are within each other more often than that."""
-    below = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return bool(below) and (depth == 0 or any(too_deep(one, depth - 1) for one in below))
-
-
 def outside_enum(parameter: TemplateParameter, value: Value) -> str | None:
     """Why the value is none of those that the parameter allows; None where it is one, or any is allowed."""
     if parameter.enum is None or any(same(allowed, value.tree) for allowed in parameter.enum):
@@ -77,30 +71,14 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def kind(tree: Any) -> str:
-    """What a value is, in words."""
-    match tree:
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping"
-
-
-def _is_kept(tree: Any, depth: int = MAX_DEPTH) -> bool:
+def _is_kept(tree: Any) -> bool:
     """Whether an API server gives back what JSON said as it got it, and it can be walked.
 
     Fractions are: JSON has none that is no number, and one too large for a double was no JSON to the decoder.
     """
-    if isinstance(tree, dict | list):
-        below = tree.values() if isinstance(tree, dict) else tree
-        return not tree or (depth > 0 and all(_is_kept(one, depth - 1) for one in below))
-    return type(tree) is not int or tree in WHOLE_NUMBERS
+    if too_deep(tree):
+        return False
+    return all(one in WHOLE_NUMBERS for level in levels(tree) for one in level if type(one) is int)
 
 
 def _read(text: str, declared: Any) -> Value:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jobflow.api.parameter_values import MAX_DEPTH, MAX_VALUE_BYTES, kind, outside_enum, too_deep
+from jobflow.api.parameter_values import MAX_VALUE_BYTES, outside_enum
 from jobflow.api.parameters import TemplateParameter
 from jobflow.api.placeholders import (
     CONTEXT_NAMES,
@@ -24,6 +24,7 @@ from jobflow.api.placeholders import (
 )
 from jobflow.api.places import Path, Place, place_of
 from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.trees import MAX_DEPTH, kind, too_deep
 
 Judge = Callable[[Reference], str]  # what is wrong with a reference, or nothing
 TOO_DEEP = f"the value is nested more than {MAX_DEPTH} deep"

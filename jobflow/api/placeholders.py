@@ -21,6 +21,7 @@ from jobflow.api.guarded import brought, guarded_field
 from jobflow.api.places import Path as Path
 from jobflow.api.places import Place
 from jobflow.api.status import Reason
+from jobflow.api.trees import is_number, kind
 
 PARAMS, STEPS, CONTEXT, LOOP = ROOTS = ("params", "steps", "context", "loop")
 OUTPUTS = "outputs"
@@ -62,12 +63,6 @@ class Value:
     text: str
     from_job: bool = False
     guess: bool = False
-
-
-class Unknown(str):
-    """A placeholder that stays where it is, because its value is not known yet; it may stand for one of any type."""
-
-    __slots__ = ()
 
 
 class PlaceholderProblem(Exception):
@@ -242,7 +237,6 @@ def _fitting(reference: Reference, value: Value, place: Place, at: Path) -> Any:
     """The value as the place takes it. Raises PlaceholderProblem where it does not."""
     tree = value.tree
     parts = isinstance(tree, dict | list)
-    number = isinstance(tree, int | float) and not isinstance(tree, bool)
     match place:
         case _ if value.guess:
             return tree
@@ -256,9 +250,9 @@ def _fitting(reference: Reference, value: Value, place: Place, at: Path) -> Any:
             return _copied(tree)
         case Place.BOOLEAN if isinstance(tree, bool):
             return tree
-        case Place.NUMBER if number:
+        case Place.NUMBER if is_number(tree):
             return _whole(tree)
-        case Place.AMOUNT if number or isinstance(tree, str):
+        case Place.AMOUNT if is_number(tree) or isinstance(tree, str):
             return tree
     raise PlaceholderProblem(at, f"takes {place.value}, and {reference.text} is {_told(value)}")
 
@@ -275,19 +269,9 @@ def _takes_json(at: Path) -> bool:
 
 def _told(value: Value) -> str:
     """What a value is, for a message: values themselves may be secret, so they are not repeated."""
-    match value.tree:
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str() as text if _reads_as_number(text):
-            return "a number in quotes, which is a text: write it without quotes"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping"
+    if isinstance(value.tree, str) and _reads_as_number(value.tree):
+        return "a number in quotes, which is a text: write it without quotes"
+    return kind(value.tree)
 
 
 def _reads_as_number(text: str) -> bool:

@@ -26,6 +26,7 @@ POLICY_ACTIONS = (
     "ResumeJob",
 )  # fmt: skip
 EVENT_ALIASES = {"JobUnknown": "Unknown"}
+ALREADY = "another policy is for the same already"
 
 Fields = Mapping[str, Any]
 
@@ -40,17 +41,17 @@ def policy_problems(policies: Sequence[Fields], path: str) -> list[Problem]:
         given = _events(policy, place)
         code = policy.get("exitCode")
         if given and code is not None:
-            problems.append(Problem(place, "give event (or events) or exitCode, not both"))
+            problems.append(Problem.plain(place, "give event (or events) or exitCode, not both"))
         elif code is not None:
             problems += _exit_code_problems(code, f"{place}.exitCode", codes)
         elif given:
             problems += _event_problems(given, events)
             problems += _action_problems(policy.get("action"), f"{place}.action")
         else:
-            problems.append(Problem(place, "give an event, events or an exitCode for the policy to act on"))
+            problems.append(Problem.plain(place, "give an event, events or an exitCode for the policy to act on"))
     if ANY_EVENT in events and len(events) > 1:
         said = 'event "*" already stands for every event; no other event can be given beside it'
-        problems.append(Problem(events[ANY_EVENT], said))
+        problems.append(Problem.plain(events[ANY_EVENT], said))
     return problems
 
 
@@ -107,9 +108,10 @@ def _event_problems(given: Sequence[tuple[str, str]], seen: dict[str, str]) -> l
     for event, path in given:
         if event not in POLICY_EVENTS:
             hint = suggestion_or_list(event, POLICY_EVENTS, "the events are")
-            problems.append(Problem(path, f'"{event}" is not an event that a policy can act on{hint}'))
+            rule = f"is not an event that a policy can act on; the events are {', '.join(POLICY_EVENTS)}"
+            problems.append(Problem(path, f'"{event}" is not an event that a policy can act on{hint}', rule))
         elif event in seen:
-            problems.append(Problem(path, f'event "{event}" already has a policy, at {seen[event]}'))
+            problems.append(Problem(path, f'event "{event}" already has a policy, at {seen[event]}', ALREADY))
         else:
             seen[event] = path
     return problems
@@ -119,9 +121,9 @@ def _exit_code_problems(code: Any, path: str, seen: dict[int, str]) -> list[Prob
     if not isinstance(code, int):
         return []  # the schema tells the wrong type
     if code == 0:
-        return [Problem(path, "exit code 0 is success; a policy acts on another code")]
+        return [Problem.plain(path, "exit code 0 is success; a policy acts on another code")]
     if code in seen:
-        return [Problem(path, f"exit code {code} already has a policy, at {seen[code]}")]
+        return [Problem(path, f"exit code {code} already has a policy, at {seen[code]}", ALREADY)]
     seen[code] = path
     return []
 
@@ -129,6 +131,8 @@ def _exit_code_problems(code: Any, path: str, seen: dict[int, str]) -> list[Prob
 def _action_problems(action: Any, path: str) -> list[Problem]:
     if action in POLICY_ACTIONS:
         return []
-    hint = suggestion_or_list(str(action or ""), POLICY_ACTIONS, "the actions are")
-    said = f'"{action}" is not an action{hint}' if action else f"a policy needs an action{hint}"
-    return [Problem(path, said)]
+    known = f"the actions are {', '.join(POLICY_ACTIONS)}"
+    if not action:
+        return [Problem.plain(path, f"a policy needs an action; {known}")]
+    hint = suggestion_or_list(str(action), POLICY_ACTIONS, "the actions are")
+    return [Problem(path, f'"{action}" is not an action{hint}', f"is not an action; {known}")]

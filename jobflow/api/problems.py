@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NAMES_LISTED = 8  # enough to recognise one's own flow; a thousand names would bury the message
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at one field; `path` is written as in `spec.flows[2].dependsOn.targets[0]`."""
+    """What is wrong at one field; `path` is written as in `spec.flows[2].dependsOn.targets[0]`.
+
+    `rule` is the message without anything that was found in the object: what may be said where that is secret. Empty
+    where nobody has to say it.
+    """
 
     path: str
     message: str
+    rule: str = field(default="", compare=False)
+
+    @classmethod
+    def plain(cls, path: str, rule: str) -> Problem:
+        """One whose message is the rule itself, with nothing in it that was found in the object."""
+        return cls(path, rule, rule)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"

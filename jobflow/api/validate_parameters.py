@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jobflow.api.jobflow import FlowStep, JobFlowSpec, Patch
-from jobflow.api.parameter_values import too_deep
 from jobflow.api.parameters import TEMPLATE_FIELD as FIELD
 from jobflow.api.parameters import Argument
 from jobflow.api.placeholder_rules import TOO_DEEP, below, declarations, judged, known, narrow, too_large
 from jobflow.api.placeholders import PARAMS, STEPS, PlaceholderProblem, Reference, mentions, references
 from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.trees import too_deep
 
 
 def flow_parameter_problems(spec: JobFlowSpec) -> list[Problem]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobflow.api.cycles import find_cycles
-from jobflow.api.placeholders import Unknown
 from jobflow.api.policies import policy_problems
 from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.trees import Unknown
 
 PLUGINS = ("env", "svc", "ssh", "pytorch", "tensorflow", "mpi", "ray", "hcclrank")
 SERVICE_PLUGINS = (
@@ -35,7 +35,7 @@ Fields = Mapping[str, Any]
 def template_problems(spec: Fields) -> list[Problem]:
     """Everything for which Volcano would refuse a Job with this spec; empty for a good one."""
     tasks = _objects(spec.get("tasks"))
-    problems = [] if tasks else [Problem("spec.tasks", "a Job needs at least one task")]
+    problems = [] if tasks else [Problem.plain("spec.tasks", "a Job needs at least one task")]
     problems += _negative(spec, ("minAvailable", "maxRetry"), "spec")
     problems += _ttl_problems(spec)
     problems += list(_shape_problems(spec.get("tasks")))
@@ -72,7 +72,7 @@ def _objects(value: Any) -> list[Fields]:
 
 def _negative(fields: Fields, names: Sequence[str], path: str) -> list[Problem]:
     return [
-        Problem(f"{path}.{name}", f"{name} is {fields[name]}; it must be 0 or more")
+        Problem(f"{path}.{name}", f"{name} is {fields[name]}; it must be 0 or more", "must be 0 or more")
         for name in names
         if whole(fields.get(name), 0) < 0
     ]
@@ -85,7 +85,8 @@ def _ttl_problems(spec: Fields) -> list[Problem]:
     if negative := _negative(spec, ("ttlSecondsAfterFinished",), "spec"):
         return negative
     said = f"ttlSecondsAfterFinished must be a whole number of seconds from 0 to {TTL_SECONDS[-1]}"
-    return [Problem("spec.ttlSecondsAfterFinished", said)]
+    rule = "must be a whole number of seconds, 0 or more, that fits into 32 bits"
+    return [Problem("spec.ttlSecondsAfterFinished", said, rule)]
 
 
 def _shape_problems(tasks: Any) -> Iterator[Problem]:
@@ -96,7 +97,7 @@ def _shape_problems(tasks: Any) -> Iterator[Problem]:
             if isinstance(below, Unknown) or below is None:
                 break
             if not isinstance(below, Mapping):
-                yield Problem(path, "must be a mapping of fields to values")
+                yield Problem.plain(path, "must be a mapping of fields to values")
                 break
             below, path = below.get(name), f"{path}.{name}"
 
@@ -108,7 +109,8 @@ def _task_name_problems(tasks: Sequence[Fields]) -> Iterator[Problem]:
         first = positions.setdefault(name, index)
         if first != index:
             said = f'task "{name}" is already defined at spec.tasks[{first}]; give each task a name of its own'
-            yield Problem(f"spec.tasks[{index}].name", said)
+            rule = "another task has this name already; give each task a name of its own"
+            yield Problem(f"spec.tasks[{index}].name", said, rule)
 
 
 def _task_problems(task: Fields, path: str) -> list[Problem]:
@@ -116,7 +118,8 @@ def _task_problems(task: Fields, path: str) -> list[Problem]:
     replicas, least = _replicas(task), whole(task.get("minAvailable"), 0)
     if replicas is not None and least > replicas >= 0:
         said = f"minAvailable {least} is greater than the task's replicas {replicas}, so it could never be reached"
-        problems.append(Problem(f"{path}.minAvailable", said))
+        rule = "is greater than the task's replicas, so it could never be reached"
+        problems.append(Problem(f"{path}.minAvailable", said, rule))
     problems += policy_problems(_objects(task.get("policies")), f"{path}.policies")
     if isinstance(partitions := task.get("partitionPolicy"), Mapping):
         problems += _partition_problems(task, partitions, path)
@@ -129,17 +132,17 @@ def _partition_problems(task: Fields, policy: Fields, path: str) -> list[Problem
     problems = _topology_problems(policy.get("networkTopology"), f"{path}.partitionPolicy.networkTopology")
     if total > 0 and size > 0 and replicas not in (None, total * size):
         said = f"replicas {replicas} is not totalPartitions {total} x partitionSize {size} = {total * size}"
-        problems.append(Problem(f"{path}.replicas", said))
+        problems.append(Problem(f"{path}.replicas", said, "is not totalPartitions x partitionSize"))
     wanted = task.get("minAvailable")
     if least > 0 and wanted is not None and whole(wanted, 0) != least * size:
         said = f"minAvailable {wanted} is not minPartitions {least} x partitionSize {size} = {least * size}"
-        problems.append(Problem(f"{path}.minAvailable", said))
+        problems.append(Problem(f"{path}.minAvailable", said, "is not minPartitions x partitionSize"))
     return problems
 
 
 def _topology_problems(topology: Any, path: str) -> list[Problem]:
     if isinstance(topology, Mapping) and "highestTierAllowed" in topology and topology.get("highestTierName"):
-        return [Problem(path, "give highestTierAllowed or highestTierName, not both")]
+        return [Problem.plain(path, "give highestTierAllowed or highestTierName, not both")]
     return []
 
 
@@ -149,7 +152,8 @@ def _total_problems(spec: Fields, tasks: Sequence[Fields]) -> list[Problem]:
     least = whole(spec.get("minAvailable"), 0)
     if tasks and None not in counts and least > total:
         said = f"minAvailable {least} is greater than the {total} replicas of all tasks, so the Job could never start"
-        return [Problem("spec.minAvailable", said)]
+        rule = "is greater than the replicas of all tasks, so the Job could never start"
+        return [Problem("spec.minAvailable", said, rule)]
     return []
 
 
@@ -160,6 +164,7 @@ def _plugin_problems(plugins: Any, tasks: Sequence[Fields]) -> list[Problem]:
         Problem(
             f"spec.plugins.{plugin}",
             f'Volcano has no plugin "{plugin}"{suggestion_or_list(plugin, PLUGINS, "its plugins are")}',
+            f"Volcano has no such plugin; its plugins are {', '.join(PLUGINS)}",
         )
         for plugin in map(str, plugins)
         if plugin not in PLUGINS
@@ -168,7 +173,8 @@ def _plugin_problems(plugins: Any, tasks: Sequence[Fields]) -> list[Problem]:
         master = _argument(plugins["mpi"], "master", "master")
         if master not in [task_name(task, index) for index, task in enumerate(tasks)]:
             said = f'plugin "mpi" needs a task named "{master}"; name one so, or give --master=<task>'
-            problems.append(Problem("spec.plugins.mpi", said))
+            rule = 'plugin "mpi" needs its master task; name one so, or give --master=<task>'
+            problems.append(Problem("spec.plugins.mpi", said, rule))
     return problems
 
 
@@ -189,17 +195,18 @@ def _volume_problems(volumes: Sequence[Fields]) -> Iterator[Problem]:
         path = f"spec.volumes[{index}]"
         mounted = volume.get("mountPath")
         if not mounted:
-            yield Problem(f"{path}.mountPath", "a volume needs the path to mount it at in each container")
+            yield Problem.plain(f"{path}.mountPath", "a volume needs the path to mount it at in each container")
         else:
             first = positions.setdefault(str(mounted), index)
             if first != index:
                 said = f'"{mounted}" is already the mount path of spec.volumes[{first}]'
-                yield Problem(f"{path}.mountPath", said)
+                yield Problem(f"{path}.mountPath", said, "another volume has this mount path already")
         named, claimed = bool(volume.get("volumeClaimName")), volume.get("volumeClaim") is not None
         if named == claimed:
             given = "both are" if named else "neither is"
             said = f"give volumeClaimName (a claim that exists) or volumeClaim (one to make); {given} given"
-            yield Problem(path, said)
+            rule = "give volumeClaimName (a claim that exists) or volumeClaim (one to make), one of the two"
+            yield Problem(path, said, rule)
 
 
 def _dependency_problems(tasks: Sequence[Fields]) -> Iterator[Problem]:
@@ -214,11 +221,14 @@ def _dependency_problems(tasks: Sequence[Fields]) -> Iterator[Problem]:
                 continue
             if target not in waits_for:
                 hint = suggestion_or_list(str(target), names, "the tasks are")
-                yield Problem(f"{path}[{place}]", f'"{target}" is not a task of this Job{hint}')
+                said = f'"{target}" is not a task of this Job{hint}'
+                yield Problem(f"{path}[{place}]", said, "is not a task of this Job")
             elif target in waits_for[names[index]]:
-                yield Problem(f"{path}[{place}]", f'task "{target}" is named twice')
+                yield Problem(f"{path}[{place}]", f'task "{target}" is named twice', "a task is named twice")
             else:
                 waits_for[names[index]].append(target)
     for circle in find_cycles(waits_for):
         said = f"these tasks wait for each other, so none would ever start: {' -> '.join(circle)}"
-        yield Problem(f"spec.tasks[{names.index(circle[0])}].dependsOn.name", f"{said} (each waits for the next)")
+        rule = "this task and others wait for each other, so none would ever start"
+        path = f"spec.tasks[{names.index(circle[0])}].dependsOn.name"
+        yield Problem(path, f"{said} (each waits for the next)", rule)

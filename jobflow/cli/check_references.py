@@ -116,7 +116,7 @@ def _patch_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> 
         if step.patch is None or not isinstance(whole, Mapping) or is_filled(step, whole):
             continue  # with values to put in first, told by `check_parameters.py`
         try:
-            patched(whole, step.patch.meant)
+            patched(whole, step.patch.meant, private=False)
         except PatchProblem as problem:
             yield flow.document.finding(Severity.ERROR, f"spec.flows[{index}].patch", str(problem))
 

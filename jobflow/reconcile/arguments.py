@@ -23,19 +23,19 @@ from jobflow.api.names import MAX_LABEL_CHARACTERS
 from jobflow.api.objects import TemplateView
 from jobflow.api.parameter_values import ParameterProblem, outside_enum, read
 from jobflow.api.parameters import TEMPLATE_FIELD, Parameter, TemplateParameter
-from jobflow.api.placeholders import CONTEXT_NAMES, PlaceholderProblem, Unknown, Value, evaluated, substituted, value_of
+from jobflow.api.placeholders import CONTEXT_NAMES, PlaceholderProblem, Value, evaluated, substituted, value_of
 from jobflow.api.places import Path, Place, place_of
 from jobflow.api.problems import Problem
 from jobflow.api.status import Reason
+from jobflow.api.trees import Unknown
 from jobflow.api.validate_arguments import argument_problems, template_parameter_problems, template_parameters
 from jobflow.api.validate_template import template_problems
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.outputs import committed_outputs
-from jobflow.reconcile.patch import Filled, unquoted
+from jobflow.reconcile.patch import NAMED_PROBLEMS, unquoted
 from jobflow.reconcile.scope import Scope
 from jobflow.reconcile.snapshot import Flow, Snapshot
 
-NAMED_PROBLEMS = 3
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 NOTHING: Mapping[str, Value] = {}
 
@@ -112,9 +112,10 @@ def filled(
     rest = {name: below for name, below in spec.items() if name != "parameters"}
     scope = Scope(_values(declared, arguments, template), {}, context, template)
     try:
-        return Filled(substituted(rest, scope.resolve, place_of))
+        made: dict[str, Any] = substituted(rest, scope.resolve, place_of)
     except PlaceholderProblem as problem:
         raise CannotFill(problem.reason, f"{template}: spec.{problem}") from problem
+    return made
 
 
 def refuse_filled(spec: Mapping[str, Any], template: str) -> None:
@@ -199,7 +200,7 @@ def parameter_value(flow: Flow, parameter: Parameter, answers: Mapping[Any, Any]
 def _patch(patch: Patch, scope: Scope) -> Patch:
     field_name, partial = patch.partial
     try:
-        made = Filled(substituted(partial, scope.resolve, place_of))
+        made = substituted(partial, scope.resolve, place_of)
     except PlaceholderProblem as problem:
         raise CannotFill(problem.reason, f"patch.{field_name}.{problem}") from problem
     return patch.model_copy(

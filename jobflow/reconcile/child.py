@@ -69,7 +69,7 @@ def child_spec(
     elif arguments:
         refuse_arguments(arguments, str(template))
     if step.patch is not None:
-        spec = patched(spec, step.patch)
+        spec = patched(spec, step.patch, private=bool(parameters) or step.placeholders)
     elif parameters:
         refuse_filled(spec, str(template))
     spec = canonical_job_spec(spec)

@@ -15,6 +15,7 @@ from jobflow.api.output_values import Missing, chosen
 from jobflow.api.placeholders import CONTEXT, PARAMS, STEPS, PlaceholderProblem, Reference, Value, as_text
 from jobflow.api.problems import listed, suggestion_or_list
 from jobflow.api.status import Reason
+from jobflow.api.trees import kind
 
 SHOWN_CHARACTERS = 63  # of each key: the keys of a value are its author's, and may be as long as values
 
@@ -93,13 +94,6 @@ def within(reference: Reference, value: Value, depth: int) -> Value:
 
 def _described(tree: Any) -> str:
     """What a value is like; values themselves may be secret."""
-    match tree:
-        case Mapping():
-            return f"has {listed([key[:SHOWN_CHARACTERS] for key in tree])}" if tree else "is empty"
-        case list():
-            return f"is a list of {len(tree)}"
-        case str():
-            return "is a text"
-        case None:
-            return "is null"
-    return "is true or false" if isinstance(tree, bool) else "is a number"
+    if isinstance(tree, Mapping):
+        return f"has {listed([key[:SHOWN_CHARACTERS] for key in tree])}" if tree else "is empty"
+    return f"is {kind(tree)}" + (f" of {len(tree)}" if isinstance(tree, list) else "")

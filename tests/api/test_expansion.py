@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobflow.api.placeholders import Unknown, Value, evaluated, substituted, value_of
+from jobflow.api.placeholders import Value, evaluated, substituted, value_of
 from jobflow.api.places import place_of
+from jobflow.api.trees import Unknown
 from jobflow.local.kubelet.environment import expand
 
 KNOWN = {"DB_PASSWORD": "secret", "A": "$(B)", "B": "b", "": "nothing", "a b": "spaced"}
@@ -28,12 +29,29 @@ EXPANDED = {
     "a variable": lambda text: container(env=[{"name": "X", "value": text}]),
     "a word of the command": lambda text: container(command=["run", text]),
     "an argument": lambda text: container(args=[text]),
+    "a place below a volume": lambda text: container(volumeMounts=[{"mountPath": "/m", "subPathExpr": text}]),
+    **{
+        f"a word of a {probe}": lambda text, probe=probe: container(**{probe: {"exec": {"command": ["test", text]}}})
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+    },
     "an init container's variable": lambda text: container("initContainers", env=[{"name": "X", "value": text}]),
 }
 WHOLE = {
     "a list of variables": (lambda text: container(env=text), lambda text: [{"name": "X", "value": text}]),
     "a command": (lambda text: container(command=text), lambda text: ["run", text]),
     "all arguments": (lambda text: container(args=text), lambda text: [text]),
+    "a probe": (
+        lambda text: container(livenessProbe=text),
+        lambda text: {"exec": {"command": ["test", text]}},
+    ),
+    "the command of a probe": (
+        lambda text: container(readinessProbe={"exec": {"command": text}}),
+        lambda text: ["test", text],
+    ),
+    "mounts": (
+        lambda text: container(volumeMounts=text),
+        lambda text: [{"mountPath": "/m", "subPathExpr": text}],
+    ),
     "containers": (
         lambda text: {"tasks": [{"template": {"spec": {"containers": text}}}]},
         lambda text: [{"name": "c", "args": [text]}],
@@ -45,6 +63,9 @@ PLAIN = {
     "a directory": lambda text: container(workingDir=text),
     "the name of a variable": lambda text: container(env=[{"name": text, "value": "x"}]),
     "a field that is not known": lambda text: container(somethingNew={"command": [text]}),
+    "a directory below a volume, as it is": lambda text: container(volumeMounts=[{"mountPath": "/m", "subPath": text}]),
+    "the path that a probe asks": lambda text: container(livenessProbe={"httpGet": {"path": text}}),
+    "a command of a field that is not known": lambda text: container(someProbe={"exec": {"command": [text]}}),
     "a hook": lambda text: container(lifecycle={"postStart": {"exec": {"command": ["sh", text]}}}),
     "a label": lambda text: {"tasks": [{"template": {"metadata": {"labels": {"command": text}}}}]},
     "a plugin's argument": lambda text: {"plugins": {"ssh": [text]}},

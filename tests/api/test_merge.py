@@ -183,7 +183,13 @@ def test_merge(said, base, patch, merged):
             "maxRetry",
             "must be a number, as in the template",
         ),
-        ("a boolean for a text", {"queue": "a"}, {"queue": True}, "queue", "must be a string"),
+        (
+            "a boolean for a text",
+            {"queue": "a"},
+            {"queue": True},
+            "queue",
+            "must be a text, as in the template, and is true or false",
+        ),
         (
             "an item without its key",
             box(),
@@ -210,7 +216,7 @@ def test_merge(said, base, patch, merged):
             {"tasks": [{"name": "a"}]},
             {"tasks": ["a"]},
             "tasks[0]",
-            "must be a mapping, and is a string",
+            "must be a mapping, and is a text",
         ),
         (
             "an unknown directive",

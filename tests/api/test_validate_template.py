@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from jobflow.api.placeholders import Unknown
 from jobflow.api.policies import canonical_job_spec
+from jobflow.api.trees import Unknown
 from jobflow.api.validate import template_problems
 
 

@@ -339,6 +339,22 @@ def test_what_is_no_job_is_told_by_place_and_rule_without_the_value(said, fields
     assert SECRET not in str(plan.events)
 
 
+def test_so_it_is_where_only_the_patch_has_values_and_the_template_takes_none():
+    patch = {"spec": {"policies": [{"event": "$(params.secret)", "action": "AbortJob"}]}}
+    plan = plan_of(flow("f").step("plain").having(patch=patch).parameter("secret", SECRET))
+    (entry,) = plan.status.flowStatuses
+    assert (entry.phase, entry.reason) == (StepPhase.FAILED, Reason.PATCH_INVALID)
+    assert "spec.policies[0].event: is not an event that a policy can act on" in entry.message
+    assert SECRET not in str(plan.status)
+
+
+def test_what_was_written_and_not_put_in_is_told_as_it_is():
+    patch = {"spec": {"policies": [{"event": "PodFaild", "action": "AbortJob"}]}}
+    _, reason, message = why_not(flow("f").step("plain").having(patch=patch))
+    assert reason == Reason.PATCH_INVALID
+    assert '"PodFaild" is not an event that a policy can act on; did you mean "PodFailed"?' in message
+
+
 @pytest.mark.parametrize(
     ("said", "built", "private"),
     [

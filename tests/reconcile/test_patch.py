@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobflow.api.jobflow import Patch
 from jobflow.api.status import Outcome, Reason, StepPhase
-from jobflow.api.validate_template import template_problems
 from jobflow.reconcile.flow import reconcile_flow
-from jobflow.reconcile.patch import ANY_RULE, RULES, Filled, PatchProblem, patched, unquoted
 from jobflow.testing.builders import flow, template
 
 WORKER = template("worker").task("worker", replicas=2).having(minAvailable=2, maxRetry=5, queue="research")
@@ -152,49 +149,6 @@ def test_it_is_said_when_the_template_itself_is_wrong():
     broken = WORKER.having(minAvailable=7)
     _, told = lost(flow("f").step("worker").having(patch={"spec": {"queue": "q"}}), broken)
     assert "(the template says so)" in told
-
-
-TASK = {"name": "t9", "replicas": 2}
-WRONG = [
-    {"minAvailable": -9, "policies": [{}, {"event": "x9", "exitCode": 9}, {"exitCode": 0}]},
-    {"tasks": [TASK, TASK | {"minAvailable": 9}]},
-    {"tasks": [TASK | {"partitionPolicy": {"totalPartitions": 9, "partitionSize": 9}}]},
-    {"tasks": [TASK | {"minAvailable": 2, "partitionPolicy": {"minPartitions": 9, "partitionSize": 9}}]},
-    {"tasks": [TASK], "minAvailable": 9, "networkTopology": {"highestTierAllowed": 9, "highestTierName": "x9"}},
-    {"tasks": [TASK | {"template": "x9"}], "ttlSecondsAfterFinished": "9"},
-    {"tasks": [TASK], "plugins": {"x9": []}},
-    {"tasks": [TASK], "plugins": {"mpi": ["--master=x9"]}},
-    {"tasks": [TASK], "volumes": [{}, {"mountPath": "x9"}, {"mountPath": "x9"}]},
-    {"tasks": [TASK | {"dependsOn": {"name": ["x9", "t9", "t9"]}}]},
-    {"tasks": [TASK], "policies": [{"event": "*", "action": "x9"}, {"event": "PodFailed"}, {"event": "x9"}]},
-    {"tasks": [TASK], "policies": [{"event": "PodFailed"}, {"event": "PodFailed"}, {"exitCode": 9}, {"exitCode": 9}]},
-]
-MISMATCHED = [
-    {"tasks": [{"name": "x9"}, {"name": "x9"}]},
-    {"tasks": [{"name": "t9", "$patch": "x9"}]},
-]
-
-
-def test_each_rule_is_told_without_what_was_found():
-    """The rule is known by words of the message: it is seen here when those words become others."""
-    told = {str(unquoted(problem)) for spec in WRONG for problem in template_problems(spec)}
-    for partial in MISMATCHED:
-        with pytest.raises(PatchProblem) as raised:
-            patched({"tasks": [TASK]}, Patch.model_construct(spec=Filled(partial)))
-        told.add(str(raised.value))
-    assert {rule for _, rule in RULES} == {rule for _, rule in RULES if any(rule in one for one in told)}
-    assert [one for one in told if ANY_RULE in one or "9" in one] == []
-
-
-def test_types_that_clash_are_told_of_what_was_put_in_as_of_what_was_written():
-    with pytest.raises(PatchProblem, match="must be a number, as in the template, and is a list"):
-        patched({"tasks": [TASK]}, Patch.model_construct(spec=Filled({"tasks": [{"name": "t9", "replicas": []}]})))
-
-
-def test_a_key_that_was_put_in_makes_no_message_of_its_length():
-    with pytest.raises(PatchProblem) as raised:
-        patched({"x": {"k" * 9000: 1}}, Patch.model_construct(spec=Filled({"x": {"k" * 9000: []}})))
-    assert len(str(raised.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,21 @@ def test_what_is_not_known_is_told(said, scope, text, reason, message):
     with pytest.raises(PlaceholderProblem) as raised:
         scope.resolve(reference(text))
     assert (raised.value.path, raised.value.reason, raised.value.message) == ((), reason, message)
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        (None, "is null"),
+        (True, "is true or false"),
+        (1.5, "is a number"),
+        ("hunter2", "is a text"),
+        (["hunter2"], "is a list of 1"),
+        ({}, "is empty"),
+    ],
+    ids=repr,
+)
+def test_a_value_without_such_a_field_is_told_by_its_kind(tree, said):
+    with pytest.raises(PlaceholderProblem) as raised:
+        Scope({"n": value_of(tree)}).resolve(reference("$(params.n.x)"))
+    assert raised.value.message == f"$(params.n.x): there is no field x; the value {said}"

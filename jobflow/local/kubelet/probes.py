@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jobflow.clock import Clock
+from jobflow.local.kubelet.environment import expand
 from jobflow.local.kubelet.refusals import Unrunnable, not_here
 from jobflow.local.kubelet.spec import Container, HttpGet, Probe
 
@@ -141,7 +142,7 @@ class Doctor:
         timeout = float(max(probe.timeout_seconds, 1))
         try:
             if probe.exec is not None:
-                return await self._run_command(probe.exec.command, name.lower(), timeout)
+                return await self._run_command(_expanded(probe.exec.command, self._container), name.lower(), timeout)
             async with asyncio.timeout(timeout):
                 if probe.http_get is not None:
                     return await self._get(probe.http_get)
@@ -169,6 +170,12 @@ class Doctor:
             return Outcome(False, f"http://{host}:{port}{action.path}: the answer is not HTTP")
         code = int(line[1])
         return Outcome(code in SUCCESS, "" if code in SUCCESS else f"HTTP probe failed with statuscode: {code}")
+
+
+def _expanded(command: tuple[str, ...], container: Container) -> tuple[str, ...]:
+    """With the variables that the container itself gives a value, as in Kubernetes: those from elsewhere are empty."""
+    known = {each.name: each.value for each in container.env}
+    return tuple(expand(word, known) for word in command)
 
 
 def _request(action: HttpGet, host: str, port: int) -> bytes:

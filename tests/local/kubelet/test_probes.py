@@ -115,6 +115,20 @@ class TestLiveness:
         assert state.containers[0].now.signal == 15
         assert await node.warned(p, "Unhealthy", 'command "sleep" timed out after 1s')
 
+    async def test_the_words_of_a_command_are_expanded_with_what_the_container_itself_sets(self, node, pod, container):
+        """As Kubernetes does: `$$` is `$`, and a variable whose value comes from elsewhere is empty here."""
+        env = [
+            {"name": "WORD", "value": "well"},
+            {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        ]
+        script = """test "$0 $1 $2" = 'well $(WORD) $(NO)' && test -z "$3" """
+        asked = probe(
+            exec={"command": ["sh", "-c", script.replace("$", "$$"), "$(WORD)", "$$(WORD)", "$(NO)", "$(IP)"]}
+        )
+        p = pod(container(shell="exec sleep 600", env=env, readinessProbe=asked))
+        node.start(p, "127.9.2.1")
+        await node.until(p, ready)
+
     async def test_the_others_are_not_asked_before_it_has_started(self, node, pod, container, tmp_path):
         gate = tmp_path / "gate"
         started = probe(failures=30, exec={"command": ["test", "-e", str(gate)]})
