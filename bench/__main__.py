@@ -56,6 +56,7 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, max=20, help="All conten
 Delete = Annotated[bool, typer.Option("--delete", help="Flows with jobRetainPolicy delete. Default: retain.")]
 SixOrTwo = Annotated[Patches, typer.Option("--patches", help="Status patches a Job: 2, or 6 as Volcano makes.")]
 JobSeconds = Annotated[float, typer.Option("--job-seconds", min=0, max=60, help="How long a Job runs.")]
+Rate = Annotated[float, typer.Option("--rate", min=0.01, max=1000, help="Ordinary flows that arrive a second.")]
 Limit = Annotated[float, typer.Option("--limit-seconds", min=10, help="Give a contender up after so long.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write every round's figures to this file.")]
 
@@ -226,10 +227,12 @@ def render_command(  # noqa: PLR0913 -- a verb's options are its parameters (typ
 
 
 @application.command("probes")
-def probes_command(
+def probes_command(  # noqa: PLR0913 -- a verb's options are its parameters (typer)
     live: Annotated[int, typer.Option("--live", min=1, max=100_000, help="Probes that are live at once.")] = 10_000,
     dead: Annotated[int, typer.Option("--dead", min=0, help="Of these, of hosts that never answer.")] = 2_000,
     flows: Annotated[int, typer.Option("--flows", min=1, help="Ordinary flows, alone and beside them.")] = 1_000,
+    rate: Rate = 6.0,
+    at_once: Annotated[int, typer.Option("--at-once", min=0, help="So many more of them at once.")] = 300,
     rounds: Rounds = 1,
     limit_seconds: Limit = 1800.0,
     json: Json = None,
@@ -240,14 +243,16 @@ def probes_command(
     if dead > live:
         _end(BenchError(f"--dead {dead}: is more than --live {live}"))
     options = Options(None, None, False, rounds, False, Patches.TWO, 0.0, limit_seconds, json)
-    crowd = Crowd(live, dead, flows)
-    _measure(f"{live} probes, {dead} dead", options, lambda rig: probes(rig, crowd), [prober()])
+    crowd = Crowd(live, dead, flows, rate, at_once)
+    title = f"{live} probes, {dead} dead, {flows} flows at {rate:g}/s"
+    _measure(title, options, lambda rig: probes(rig, crowd), [prober()])
 
 
 @application.command("hostile")
 def hostile_command(
     probes: Annotated[int, typer.Option("--probes", min=1, help="Probes of each kind of server.")] = 200,
     flows: Annotated[int, typer.Option("--flows", min=1, help="Ordinary flows, alone and beside each kind.")] = 1_000,
+    rate: Rate = 6.0,
     rounds: Rounds = 1,
     limit_seconds: Limit = 1800.0,
     json: Json = None,
@@ -256,8 +261,9 @@ def hostile_command(
     from bench.probes import Crowd, hostile, prober
 
     options = Options(None, None, False, rounds, False, Patches.TWO, 0.0, limit_seconds, json)
-    crowd = Crowd(probes, probes, flows)
-    _measure(f"{flows} flows beside {probes} probes of each", options, lambda rig: hostile(rig, crowd), [prober()])
+    crowd = Crowd(probes, probes, flows, rate)
+    title = f"{flows} flows at {rate:g}/s beside {probes} probes of each"
+    _measure(title, options, lambda rig: hostile(rig, crowd), [prober()])
 
 
 def _measure(

@@ -1,7 +1,8 @@
 """Probes: many that are live at once, dead hosts among them; what do they cost, and whom do they delay?
 
-In: a rig whose contender may ask on loopback; how many probes. Out: figures of a burst of ordinary flows before the
-probes and beside them, of the probes at rest, and how long after its server begins to answer a step's Job is created.
+In: a rig whose contender may ask on loopback; how many probes. Out: figures of ordinary flows before the probes and
+beside them, of the probes at rest, and how long after its server begins to answer a step's Job is created. Servers
+begin to answer more slowly than Jobs can be created, so that what is measured is no queue of Jobs.
 """
 
 from __future__ import annotations
@@ -28,27 +29,33 @@ from bench.errors import BenchError
 from bench.figures import Figures, milliseconds, percentile, percentile_of_buckets
 from bench.plane import USER
 from bench.rig import Rig
-from bench.servers import ADDRESSES, DEAD, HOSTILE
+from bench.servers import ADDRESSES, DEAD, HOSTILE, TLS
 from bench.shape import NAMESPACE, flow_body
 from jobflow.api.resources import JOB_FLOW
 
 PERIOD_SECONDS = 5
-SETTLE_SECONDS = 30.0  # longer than the tries after which failing is told again
+SETTLE_SECONDS = 10.0
+CALM_PER_SECOND = 5.0  # writes: more than of what goes on as before
 REST_SECONDS = 20.0
+HOSTILE_SETTLE_SECONDS = 5.0  # a few tries of each
 OPEN_SECONDS = 40.0
+OPEN_PER_SECOND = 8.0
 PATIENT = 1000  # failures that do not make a probe ask less often
 LAG = "jobflow_event_loop_lag_seconds_bucket"
+TRIES = "jobflow_probes_total{"
 
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """How many probes, how many of them of hosts that never answer, and how many flows beside them."""
+    """How many probes, how many of them of hosts that never answer; how many flows beside them, `rate` a second."""
 
     live: int
     dead: int
     flows: int
+    rate: float
+    at_once: int = 0  # and so many more, all at once
 
 
 @dataclass(frozen=True)
@@ -76,53 +83,74 @@ def prober() -> Contender:
 async def probes(rig: Rig, crowd: Crowd) -> Figures:
     """Measure one contender."""
     async with servers() as asked:
-        figures = {f"alone: {name}": value for name, value in (await _burst(rig, "alone", crowd.flows)).items()}
+        figures = _named("alone", await _ordinary(rig, "alone", crowd))
         good = crowd.live - crowd.dead
         before = rig.usage().resident_bytes
         await _create(rig, [_flow(f"probe-{number}", asked.ports["answering"], number) for number in range(good)])
         await _create(rig, [_flow(f"dead-{number}", asked.ports[DEAD], number) for number in range(crowd.dead)])
         rig.tell(f"  {crowd.live} probes, {crowd.dead} of them of hosts that never answer")
-        await _told(rig, [f"probe-{number}" for number in range(good)])
-        figures |= await _at_rest(rig)
-        figures["resident MiB per 1,000 probing flows"] = (
-            1000 * (rig.usage().resident_bytes - before) / MEBIBYTE / crowd.live
-        )
-        beside = await _burst(rig, "beside", crowd.flows)
-        figures |= {f"beside probes: {name}": value for name, value in beside.items()}
-        return figures | await _opened(rig, asked, good)
+        await _told(rig, [f"probe-{number}" for number in range(good)], SETTLE_SECONDS)
+        figures |= _named("probes", await _at_rest(rig))
+        added = rig.usage().resident_bytes - before
+        figures["probes: resident MiB per 1,000 probing flows"] = 1000 * added / MEBIBYTE / crowd.live
+        figures |= _named("beside probes", await _ordinary(rig, "beside", crowd))
+        return figures | await _opened(rig, asked, min(good, int(OPEN_SECONDS * OPEN_PER_SECOND)))
 
 
 async def hostile(rig: Rig, crowd: Crowd) -> Figures:
-    """The burst alone, and beside probes of each kind of server that means no good."""
+    """Ordinary flows alone, beside probes of each kind of server that means no good, and alone once more."""
     async with servers() as asked:
-        figures = {f"alone: {name}": value for name, value in (await _burst(rig, "alone", crowd.flows)).items()}
+        figures = _named("alone", await _ordinary(rig, "alone", crowd))
         for place, kind in enumerate((*HOSTILE, DEAD)):
             made = [f"hostile{place}-{number}" for number in range(crowd.dead)]
-            await _create(rig, [_flow(name, asked.ports[kind], number) for number, name in enumerate(made)])
-            await _told(rig, made)
-            found = await _burst(rig, f"h{place}", crowd.flows)
-            figures |= {f"{kind}: {name}": value for name, value in found.items()}
+            before = rig.usage().resident_bytes
+            scheme = "HTTPS" if kind in TLS else "HTTP"
+            await _create(rig, [_flow(name, asked.ports[kind], number, scheme) for number, name in enumerate(made)])
+            await _told(rig, made, HOSTILE_SETTLE_SECONDS)
+            added = (rig.usage().resident_bytes - before) / MEBIBYTE
+            found = await _ordinary(rig, f"h{place}", crowd)
+            figures |= _named(kind, {"its probes' MiB": added, **found})
             await asyncio.gather(*(rig.wire.delete(JOB_FLOW.path(NAMESPACE, name)) for name in made))
+        return figures | _named("alone again", await _ordinary(rig, "again", crowd))
+
+
+def _named(prefix: str, figures: Figures) -> Figures:
+    return {f"{prefix}: {name}": value for name, value in figures.items()}
+
+
+async def _ordinary(rig: Rig, prefix: str, crowd: Crowd) -> Figures:
+    """Flows that wait for no probe: some that arrive one after another, then some at once."""
+    names = [f"{prefix}-{number}" for number in range(crowd.flows)]
+    lag, cpu, seen, started = _lags(rig), rig.usage().cpu_seconds, len(rig.writes()), time.monotonic()
+    await rig.flows.create_at(names, crowd.rate)
+    await rig.ended(names)
+    seconds, spent = time.monotonic() - started, rig.usage().cpu_seconds - cpu
+    figures: Figures = {
+        **_waits(rig, seen),
+        "CPU, % of a core": 100 * spent / seconds,
+        "event loop lag p99 ms, at most": milliseconds(percentile_of_buckets(lag, _lags(rig))),
+        "resident MiB": rig.usage().resident_bytes / MEBIBYTE,
+    }
+    if not crowd.at_once:
         return figures
-
-
-async def _burst(rig: Rig, prefix: str, count: int) -> Figures:
-    names = [f"{prefix}-{number}" for number in range(count)]
-    seen = len(rig.writes())
+    names, seen = [f"{prefix}-once-{number}" for number in range(crowd.at_once)], len(rig.writes())
     await rig.flows.create(names)
     await rig.ended(names)
-    waits = dependency_seconds(rig.writes()[seen:], USER)
+    return figures | _named(f"{crowd.at_once} at once", _waits(rig, seen))
+
+
+def _waits(rig: Rig, since: int) -> Figures:
+    waits = dependency_seconds(rig.writes()[since:], USER)
     return {
         "dependency ms p50": milliseconds(percentile(waits, 50)),
         "dependency ms p99": milliseconds(percentile(waits, 99)),
-        "resident MiB": rig.usage().resident_bytes / MEBIBYTE,
     }
 
 
-async def _told(rig: Rig, names: Sequence[str]) -> None:
+async def _told(rig: Rig, names: Sequence[str], settle: float) -> None:
     """Wait until each of these flows says that it waits for its probe, and for what came after that to be over.
 
-    Not until nothing is written: of what goes on failing the flows tell ever more rarely, but for ever.
+    Not until nothing is written: of what goes on failing the flows tell for ever, though few at a time.
     """
     untold, seen = set(names), 0
 
@@ -133,50 +161,57 @@ async def _told(rig: Rig, names: Sequence[str]) -> None:
         return not untold
 
     await rig.until(all_told, "flows to tell of their probes", lambda: f"{len(untold)} have not")
-    rest = time.monotonic()
-    await rig.until(lambda: time.monotonic() - rest > SETTLE_SECONDS, "the probes to settle")
+    before = -1
+    while before < 0 or len(rig.own_writes()) - before > CALM_PER_SECOND * settle:
+        before = len(rig.own_writes())
+        rig.check("the probes to settle")
+        await asyncio.sleep(settle)
 
 
 async def _at_rest(rig: Rig) -> Figures:
     """What the probes alone use."""
-    lag, cpu, sockets = _lags(rig), rig.usage().cpu_seconds, 0
-    written = len(rig.own_writes())
+    lag, tries, cpu, sockets = _lags(rig), _tries(rig), rig.usage().cpu_seconds, 0
+    written = len(rig.writes())
     started = time.monotonic()
     while time.monotonic() - started < REST_SECONDS:
         sockets = max(sockets, _sockets(rig))
         await asyncio.sleep(1.0)
-    spent = rig.usage().cpu_seconds - cpu
+    seconds = time.monotonic() - started
+    spent, own = rig.usage().cpu_seconds - cpu, rig.own_writes(written)
+    events = sum(write.kind == "events" for write in own)
     return {
-        "probes: CPU, % of a core": 100 * spent / REST_SECONDS,
-        "probes: writes/s": (len(rig.own_writes()) - written) / REST_SECONDS,
-        "probes: open sockets, most": sockets,
-        "probes: event loop lag p99 ms, at most": milliseconds(percentile_of_buckets(lag, _lags(rig))),
+        "CPU, % of a core": 100 * spent / seconds,
+        "tries/s": (_tries(rig) - tries) / seconds,
+        "Events/s": events / seconds,
+        "other writes/s": (len(own) - events) / seconds,
+        "open sockets, most": sockets,
+        "event loop lag p99 ms, at most": milliseconds(percentile_of_buckets(lag, _lags(rig))),
     }
 
 
-async def _opened(rig: Rig, asked: Servers, good: int) -> Figures:
+async def _opened(rig: Rig, asked: Servers, count: int) -> Figures:
     """Servers begin to answer one after another; when does the Job of each come?"""
-    start, per_second = time.time() + 1.0, good / OPEN_SECONDS
-    asked.open(start, per_second)
-    names = [f"probe-{number}" for number in range(good)]
-    await rig.ended(names)
+    start = time.time() + 1.0
+    asked.open(start, OPEN_PER_SECOND)
+    await rig.ended([f"probe-{number}" for number in range(count)])
     created = {
         write.name: write.at.timestamp()
         for write in rig.writes()
         if write.done and (write.user, write.verb, write.kind) == (USER, "create", "jobs")
     }
-    waits = [created[f"probe-{number}-a"] - (start + number / per_second) for number in range(good)]
+    waits = [created[f"probe-{number}-a"] - (start + number / OPEN_PER_SECOND) for number in range(count)]
     return {
         "period s": float(PERIOD_SECONDS),
-        "answering to Job s p50": percentile(waits, 50),
-        "answering to Job s p99": percentile(waits, 99),
+        f"answering ({OPEN_PER_SECOND:g}/s) to Job s p50": percentile(waits, 50),
+        f"answering ({OPEN_PER_SECOND:g}/s) to Job s p99": percentile(waits, 99),
     }
 
 
-def _flow(name: str, port: int, number: int) -> dict[str, Any]:
+def _flow(name: str, port: int, number: int, scheme: str = "HTTP") -> dict[str, Any]:
     """One step, which waits for nothing but an answer."""
     body = flow_body(name, "retain")
-    http = {"host": ADDRESSES[number % len(ADDRESSES)], "port": port, "path": f"/{number}", "acceptedStatus": "200"}
+    host = ADDRESSES[number % len(ADDRESSES)]
+    http = {"host": host, "port": port, "path": f"/{number}", "scheme": scheme, "acceptedStatus": "200"}
     probe = {"httpGet": http, "periodSeconds": PERIOD_SECONDS, "failureThreshold": PATIENT}
     body["spec"]["flows"] = [{"name": "a", "dependsOn": {"probe": probe}}]
     return body
@@ -218,7 +253,15 @@ def _sockets(rig: Rig) -> int:
 
 def _lags(rig: Rig) -> dict[float, float]:
     """The buckets of the contender's own measure of its event loop."""
-    with urllib.request.urlopen(f"http://{rig.contender.metrics}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    found = (line.removeprefix(f'{LAG}{{le="').partition('"} ') for line in lines if line.startswith(LAG))
+    found = (line.removeprefix(f'{LAG}{{le="').partition('"} ') for line in _metrics(rig) if line.startswith(LAG))
     return {float(bound): float(count) for bound, _, count in found}
+
+
+def _tries(rig: Rig) -> float:
+    """Of probes, since the contender started."""
+    return sum(float(line.rpartition(" ")[2]) for line in _metrics(rig) if line.startswith(TRIES))
+
+
+def _metrics(rig: Rig) -> list[str]:
+    with urllib.request.urlopen(f"http://{rig.contender.metrics}/metrics", timeout=10) as answer:
+        return str(answer.read().decode()).splitlines()

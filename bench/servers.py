@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+
+from jobflow.local.apiserver.wire.certificates import Certificate
 
 ADDRESSES = [f"127.0.{third}.{last}" for third in (1, 2) for last in range(1, 101)]
 FLOOD = b"x" * 65536
@@ -80,6 +83,11 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """Closed as soon as it is accepted."""
 
 
+async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """To clients that go on speaking TLS, which ours must not."""
+    await reader.read(1)
+
+
 HOSTILE: dict[str, Serve] = {
     "one byte a minute": drip,
     "ten gigabytes": flood,
@@ -87,7 +95,11 @@ HOSTILE: dict[str, Serve] = {
     "redirects to itself": redirect,
     "not HTTP": garbage,
     "hangs up": hang_up,
+    "TLS asked, plain answer": garbage,
+    "certificate of nobody": nothing,
 }
+TLS = frozenset({"TLS asked, plain answer", "certificate of nobody"})  # asked by HTTPS
+CERTIFIED = "certificate of nobody"
 DEAD = "never accepts"
 
 
@@ -96,7 +108,7 @@ async def main() -> None:
     answering = Answering()
     ports = {"answering": await _listen(answering.serve)}
     for name, serve in HOSTILE.items():
-        ports[name] = await _listen(serve)
+        ports[name] = await _listen(serve, _unknown() if name == CERTIFIED else None)
     sockets = _dead()
     ports[DEAD] = sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)
@@ -107,7 +119,7 @@ async def main() -> None:
         answering.start, answering.per_second = float(start), float(per_second)
 
 
-async def _listen(serve: Serve) -> int:
+async def _listen(serve: Serve, tls: ssl.SSLContext | None = None) -> int:
     """On every address, at one port."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,11 +127,16 @@ async def _listen(serve: Serve) -> int:
             await serve(reader, writer)
         writer.transport.abort()
 
-    first = await asyncio.start_server(connected, ADDRESSES[0], 0, backlog=1024)
+    first = await asyncio.start_server(connected, ADDRESSES[0], 0, backlog=1024, ssl=tls)
     port: int = first.sockets[0].getsockname()[1]
     for address in ADDRESSES[1:]:
-        await asyncio.start_server(connected, address, port, backlog=1024)
+        await asyncio.start_server(connected, address, port, backlog=1024, ssl=tls)
     return port
+
+
+def _unknown() -> ssl.SSLContext:
+    """With a certificate that no client has reason to trust."""
+    return Certificate.create().server_context()
 
 
 def _dead() -> list[socket.socket]:

@@ -8,15 +8,18 @@ connections begin then, because flows that wait for no probe share it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from jobflow.clock import Clock
 
-LATE_SECONDS = 0.1  # flows feel this; a loop that only handles what comes is late by a few milliseconds
+LATE_SECONDS = 0.01  # on the average: flows feel this; a loop that only handles what comes is late by less
+ONE_OF = 0.02  # weight of one sleeper in that average: a single late moment is no reason
+MOST_SECONDS = 1.0  # that one sleeper may count for
+CATCH_UP_SECONDS = 0.1  # of turns that were missed by waking late
 SLOWER = 2.0
-FASTER = 0.99  # for each connection in time: from the least to the most in some seconds
+FASTER_PER_SECOND = 0.1  # of a loop in time: twice as many connections in seven seconds
 SETTLE_SECONDS = 1.0  # at most one step down in this time: sleepers of one late moment tell the same story
 
 
@@ -27,19 +30,22 @@ class Limits:
     at_once: int = 1024  # sockets; more than the probes of thousands of dead hosts need, whose period stretches
     at_once_per_host: int = 8
     per_second: float = 500.0  # after a restart all probes are due at once
-    least_per_second: float = 20.0  # of an event loop that is always late: probes are not given up
+    least_per_second: float = 50.0  # beside work that never ends: probes are not given up
 
 
 class Pace:
     """Hands out turns."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
+        self.waiting: Callable[[], int] = lambda: 0  # how many flows wait for a worker
         self._clock = clock
         self._limits = limits
         self._all = asyncio.Semaphore(limits.at_once)
         self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
-        self._next_start = 0.0
+        self._starting = asyncio.Lock()
+        self._next_start = float("-inf")
         self._apart = 1.0 / limits.per_second
+        self._late = 0.0
         self._slowed_at = float("-inf")
 
     @property
@@ -62,17 +68,22 @@ class Pace:
                 self._hosts[host] = (semaphore, users - 1)
 
     async def _start(self) -> None:
-        now = self._clock.monotonic()
-        start = max(now, self._next_start)
-        self._next_start = start + self._apart
-        if start > now:
-            await self._clock.sleep(start - now)
-            self._learn(self._clock.monotonic(), start)
+        """One sleeper at a time, in the order in which they came: whoever follows starts at the pace of then."""
+        async with self._starting:
+            now = self._clock.monotonic()
+            due = self._next_start
+            if due > now:
+                await self._clock.sleep(due - now)
+                now = self._clock.monotonic()
+                self._learn(now, due)
+            apart = 1.0 / self._limits.least_per_second if self.waiting() else self._apart
+            self._next_start = (due if now - due <= CATCH_UP_SECONDS else now) + apart
 
     def _learn(self, now: float, due: float) -> None:
         """Somebody who was to wake at `due` woke `now`."""
-        if now - due <= LATE_SECONDS:
-            self._apart = max(self._apart * FASTER, 1.0 / self._limits.per_second)
+        self._late += ONE_OF * (min(now - due, MOST_SECONDS) - self._late)
+        if self._late <= LATE_SECONDS:
+            self._apart = max(self._apart * (1.0 - FASTER_PER_SECOND * self._apart), 1.0 / self._limits.per_second)
         elif now - self._slowed_at >= SETTLE_SECONDS:
             self._slowed_at = now
             self._apart = min(self._apart * SLOWER, 1.0 / self._limits.least_per_second)

@@ -1,29 +1,33 @@
 """Record: the tries of one probe so far, and when they are worth telling.
 
-In: one try after another. Out: the Verdict where it should be told, and the time until the next try. A change from
-bad to good, or the failure that reaches the threshold, is told at once; other words, or more of the same, at most
-every ten seconds and ever more rarely (at four times as many tries), because each telling may become a write of a
-flow's status, and thousands of flows may wait for one service that is down. A probe that goes
-on failing is asked less often, down to every 30 seconds.
+In: one try after another. Out: the Verdict where it should be told, and the time until the next try. The first answer,
+a change from bad to good, or the failure that reaches the threshold is told at once. Another kind of bad answer is told
+after ten seconds, and after ever longer where the kinds go on changing. That it is the same as before is told every
+half minute, as far as the allowance of the whole controller goes (`news.py`): each telling may become a write of a
+flow's status, and thousands of flows may wait for servers that are down. A probe that goes on failing is asked less
+often, down to every 30 seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobflow.api.probes import Probe, Verdict
 from jobflow.probe.dial import Tried
 
-QUIET_SECONDS = 10.0
-MORE_OF_THE_SAME = 4  # times as many tries as were told
+OTHER_WORDS_SECONDS = 10.0  # doubled with each time
+OTHER_WORDS_DOUBLINGS = 5
+SAME_WORDS_SECONDS = 30.0  # whoever looks at a flow wants to see that somebody still tries
 LONGEST_PERIOD = 30.0
 
 
 @dataclass
 class Record:
-    """What one probe has seen."""
+    """What one probe has seen. `may_repeat`, given the time, says whether the same may be told once more."""
 
     probe: Probe
+    may_repeat: Callable[[float], bool] = lambda now: True
     passes: int = 0  # in a row
     failures: int = 0  # in a row
     said: str = ""
@@ -31,7 +35,8 @@ class Record:
     times: int = 0  # how often it was said
     told: Verdict | None = None
     told_at: float = 0.0
-    told_times: int = 0
+    told_words: str = ""
+    others: int = 0  # how often other words were told since it last turned
 
     def take(self, tried: Tried, now: float) -> Verdict | None:
         """Count one try; the verdict if somebody should know."""
@@ -43,7 +48,7 @@ class Record:
         verdict = self._verdict(now)
         if not self._worth_telling(verdict, now):
             return None
-        self.told, self.told_at, self.told_times = verdict, now, self.times
+        self.told, self.told_at, self.told_words = verdict, now, self.said
         return verdict
 
     @property
@@ -62,7 +67,14 @@ class Record:
 
     def _worth_telling(self, verdict: Verdict, now: float) -> bool:
         if self.told is None or (verdict.passed, verdict.failed) != (self.told.passed, self.told.failed):
+            self.others = 0
             return True
-        if verdict.passed or now - self.told_at < QUIET_SECONDS:
+        if verdict.passed:
             return False
-        return self.times == 1 or self.times >= MORE_OF_THE_SAME * self.told_times
+        quiet = now - self.told_at
+        if self.said == self.told_words:
+            return quiet >= SAME_WORDS_SECONDS and self.may_repeat(now)
+        if quiet < OTHER_WORDS_SECONDS * 2.0 ** min(self.others, OTHER_WORDS_DOUBLINGS):
+            return False
+        self.others += 1
+        return True

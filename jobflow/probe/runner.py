@@ -1,7 +1,8 @@
 """Runner: asks the questions of all flows, each for as long as a flow wants to know.
 
 In: `ask(key, questions)`, from each plan. Out: `answers(key)`, for the next snapshot, and `changed(key)` when one of
-them is another than before. One coroutine a live question, however many flows ask it; none when nobody does any more.
+them may let a step start, or fail; `news(key)` when it only has other words for the same. One coroutine a live
+question, however many flows ask it; none when nobody does any more.
 Nothing here blocks: a host that never answers costs its own coroutine's time.
 """
 
@@ -16,12 +17,14 @@ from typing import Protocol
 import structlog
 
 from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.exits import ExitsFound, ExitsOf
 from jobflow.api.outputs import OutputsFound, OutputsOf
 from jobflow.api.probes import Answer, OfHost, PodAddress, PodList, PodsFound, Probe, Question, Verdict
 from jobflow.api.resources import Key
 from jobflow.clock import Clock
 from jobflow.obs.measures import Measures
 from jobflow.probe.dial import Tried
+from jobflow.probe.news import Allowance
 from jobflow.probe.pace import Limits, Pace
 from jobflow.probe.record import Record
 
@@ -31,6 +34,10 @@ FIRST_TRY_SECONDS = 0.5  # questions that come up together are not asked in the 
 PERIOD_JITTER = 0.1
 READ_AGAIN_SECONDS = 1.0  # twice as long after each reading that was refused or got no answer
 READ_AGAIN_MAX_SECONDS = 60.0  # a right that is given is noticed within a minute
+EXIT_TRIES = 6  # in about half a minute; how a Job failed is worth no longer wait
+UNANSWERED = Verdict(False, "")
+
+Tell = Callable[[Key], None]
 
 
 class Dials(Protocol):
@@ -50,6 +57,9 @@ class ListsPods(Protocol):
         """List once; does not raise."""
 
     async def outputs(self, question: OutputsOf) -> OutputsFound:
+        """Read once; does not raise."""
+
+    async def exits(self, question: ExitsOf) -> ExitsFound:
         """Read once; does not raise."""
 
     async def keys(self, question: ConfigKeys, before: ConfigFound) -> ConfigFound:
@@ -79,7 +89,9 @@ class Runner:
     def __init__(self, clock: Clock, world: World, measures: Measures, random: Random) -> None:
         self.world = world
         self._clock = clock
-        self._changed: Callable[[Key], None] = lambda key: None
+        self._changed: Tell = _nobody
+        self._news: Tell = _nobody
+        self._allowance = Allowance()
         self._measures = measures
         self._random = random
         self._pace = Pace(clock, Limits())
@@ -114,9 +126,12 @@ class Runner:
         found = ((question, self._live[question].answer) for question in self._asked.get(key, ()))
         return {question: answer for question, answer in found if answer is not None}
 
-    def begin(self, changed: Callable[[Key], None]) -> None:
-        """From now on `changed` is told of each flow to which an answer is news."""
-        self._changed = changed
+    def begin(self, changed: Tell, news: Tell, waiting: Callable[[], int] = lambda: 0) -> None:
+        """From now on `changed` is told of flows for which an answer may decide, `news` of those that may tell it.
+
+        While any flows are `waiting` for a worker, fewer probes are tried.
+        """
+        self._changed, self._news, self._pace.waiting = changed, news, waiting
 
     async def end(self) -> None:
         """Ask nothing any more; returns once every coroutine has ended."""
@@ -157,13 +172,15 @@ class Runner:
                     await self._list(question)
                 case OutputsOf():
                     await self._read(question)
+                case ExitsOf():
+                    await self._read_exits(question)
                 case ConfigKeys():
                     await self._read_keys(question)
         except Exception:  # a bug of ours: the flow waits, and says so, but nobody else does
             log.exception("a probe ended", question=str(question))
 
     async def _probe(self, probe: Probe) -> None:
-        record = Record(probe)
+        record = Record(probe, lambda now: self._may_repeat(probe, now))
         await self._clock.sleep(probe.timing.initial_delay + self._random.uniform(0.0, FIRST_TRY_SECONDS))
         while True:
             async with self._pace.turn(_host(probe)):
@@ -194,6 +211,18 @@ class Runner:
             await self._clock.sleep(seconds * (1.0 + self._random.uniform(0.0, PERIOD_JITTER)))
             seconds = min(seconds * 2.0, READ_AGAIN_MAX_SECONDS)
 
+    async def _read_exits(self, question: ExitsOf) -> None:
+        """Until they are read, or have been asked for often enough: a flow goes on without."""
+        seconds = READ_AGAIN_SECONDS
+        for left in reversed(range(EXIT_TRIES)):
+            found = await self.world.pods.exits(question)
+            self._tell(question, found if left else ExitsFound(found.exit_code, found.by_itself, found.evicted))
+            if not found.problem:
+                return
+            log.warning("exit code not read", job=f"{question.namespace}/{question.job}", problem=found.problem)
+            await self._clock.sleep(seconds * (1.0 + self._random.uniform(0.0, PERIOD_JITTER)))
+            seconds *= 2.0
+
     async def _read_keys(self, question: ConfigKeys) -> None:
         """Until all that is waited for is there; what has been read is never read again."""
         seconds = READ_AGAIN_SECONDS
@@ -212,11 +241,29 @@ class Runner:
         live = self._live.get(question)
         if live is None or live.answer == answer:
             return
+        tell = self._changed if _decides(live.answer, answer) else self._news
         live.answer = answer
         if isinstance(answer, Verdict):
             log.info("probe", passed=answer.passed, said=answer.message)
         for key in sorted(live.waiting):
-            self._changed(key)
+            tell(key)
+
+    def _may_repeat(self, probe: Probe, now: float) -> bool:
+        """Whether its flows may tell now that it goes on as before."""
+        live = self._live.get(probe)
+        return live is not None and self._allowance.take(len(live.waiting), now)
+
+
+def _decides(before: Answer | None, answer: Answer) -> bool:
+    """Whether a step may start now, or fail, that could not before. A first answer that is bad decides nothing."""
+    if not isinstance(answer, Verdict):
+        return True
+    known = before if isinstance(before, Verdict) else UNANSWERED
+    return (answer.passed, answer.failed) != (known.passed, known.failed)
+
+
+def _nobody(key: Key) -> None:
+    """Before a term has begun nothing is asked, and nobody listens."""
 
 
 def _host(probe: Probe) -> str:

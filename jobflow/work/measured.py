@@ -1,7 +1,7 @@
 """MeasuredQueue: a work queue that reports how long keys waited for a worker.
 
 In and out: as WorkQueue. The wait counts from the moment the key became due, also where it was held then: that is the
-delay a user feels.
+delay a user feels. For news nobody waits, so its waits are not counted.
 """
 
 from __future__ import annotations
@@ -34,11 +34,6 @@ class MeasuredQueue(WorkQueue[K]):
         self._measures = measures
         self._due_since: dict[K, float] = {}
 
-    @property
-    def delayed(self) -> int:
-        """Keys that will be due later."""
-        return len(self._due)
-
     def add(self, key: K) -> None:
         """The key is due now."""
         self._due_since.setdefault(key, self._now())
@@ -46,6 +41,7 @@ class MeasuredQueue(WorkQueue[K]):
 
     def _take(self) -> K:
         key = super()._take()
-        now = self._now()
-        self._measures.key_waited(now - self._due_since.pop(key, now))
+        since = self._due_since.pop(key, None)
+        if since is not None:
+            self._measures.key_waited(self._now() - since)
         return key

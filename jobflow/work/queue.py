@@ -4,27 +4,32 @@ In: keys, at once, after a delay, or after a failure. Out: the next key, taken i
 any, by rank within one (`turns.py`), so that a namespace with ten thousand flows cannot starve its neighbour. Items
 are keys, never events: whoever gets a key looks at the world as it is then. A key added while a worker holds it is
 handed out again after `done`. The vocabulary is client-go's workqueue.
+
+A key may also be due for news only: to tell users something that nobody acts on. News waits behind all that somebody
+waits for, but not for ever, and only a few workers at once are busy with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from jobflow.clock import Clock
-from jobflow.work.turns import Rank, Turns
+from jobflow.work.lane import Lane
+from jobflow.work.timers import Timers
+from jobflow.work.turns import Rank
 
 K = TypeVar("K", bound=Hashable)
 
 FIRST_BACK_OFF_SECONDS = 0.1  # a conflict is usually over when the watch has caught up
 LAST_BACK_OFF_SECONDS = 60.0  # a quota or a missing kind that is mended is noticed within a minute
 TICK_SECONDS = 0.001  # a loop's clock is coarser than a float: a shorter sleep might not pass any time
+NEWS_EVERY = 16  # of so many keys one is news, however many others are due: it comes late rather than never
+NEWS_AT_ONCE = 4  # of 32 workers: the writes of ten thousand flows must leave the API server to the others
 UNRANKED: Rank = (0.0, "")
-STALE_TIMERS = 256  # void timers that are cheaper to keep than to look for
 
 
 class QueueClosed(Exception):
@@ -43,16 +48,15 @@ class WorkQueue(Generic[K]):
     ) -> None:
         """Without ranks, whoever was added first comes first."""
         self._clock = clock
-        self._namespace = namespace
-        self._rank = rank
         self._jitter = jitter or random.Random()
-        self._ready: OrderedDict[str, Turns[K]] = OrderedDict()
-        self._waiting_or_ready: set[K] = set()
+        self._ready = Lane(namespace, rank)
+        self._news = Lane(namespace, rank)
         self._held: set[K] = set()
+        self._held_for_news: set[K] = set()
         self._again: set[K] = set()
-        self._timers: list[tuple[float, int, K]] = []
-        self._due: dict[K, float] = {}
-        self._sequence = 0
+        self._again_for_news: set[K] = set()
+        self._timers = Timers[K]()
+        self._news_timers = Timers[K]()
         self._failures: dict[K, int] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.Task[None] | None = None
@@ -62,7 +66,12 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Keys that are due now and not held by a worker."""
-        return len(self._waiting_or_ready)
+        return len(self._ready) + len(self._news)
+
+    @property
+    def waiting(self) -> int:
+        """Keys that are due for more than news, and that no worker has taken yet."""
+        return len(self._ready)
 
     @property
     def held(self) -> int:
@@ -70,33 +79,54 @@ class WorkQueue(Generic[K]):
         return len(self._held)
 
     @property
+    def delayed(self) -> int:
+        """Keys that will be due later."""
+        return len(self._timers) + len(self._news_timers)
+
+    @property
     def next_due(self) -> float | None:
         """Monotonic time of the earliest delayed key, or None."""
-        return min(self._due.values(), default=None)
+        found = (self._timers.earliest, self._news_timers.earliest)
+        return min((due for due in found if due is not None), default=None)
 
     def add(self, key: K) -> None:
         """The key is due now. A timer set for it earlier is dropped: whoever handles it sets the next."""
-        self._due.pop(key, None)
+        self._timers.drop(key)
+        self._news_timers.drop(key)
+        self._news.discard(key)
         if key in self._held:
             self._again.add(key)
-        elif key not in self._waiting_or_ready:
-            self._waiting_or_ready.add(key)
-            self._ready.setdefault(self._namespace(key), Turns()).add(key, self._rank(key))
+        elif key not in self._ready:
+            self._ready.add(key)
             self._wake_one()
+
+    def add_news(self, key: K) -> None:
+        """The key is due, but nobody waits for what it has to tell."""
+        self._news_timers.drop(key)
+        if key in self._ready or key in self._news:
+            return
+        if key not in self._held:
+            self._news.add(key)
+            if self._has_any():
+                self._wake_one()
+        else:
+            self._again_for_news.add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """The key is due in `seconds`; the earliest of several delays wins."""
         if seconds <= 0:
             self.add(key)
-            return
-        due = self._clock.monotonic() + seconds
-        if due >= self._due.get(key, float("inf")):
-            return
-        self._due[key] = due
-        self._sequence += 1
-        heapq.heappush(self._timers, (due, self._sequence, key))
-        self._drop_stale_timers()
-        self._set_alarm()
+        else:
+            self._timers.put(key, self._clock.monotonic() + seconds)
+            self._set_alarm()
+
+    def add_news_after(self, key: K, seconds: float) -> None:
+        """The key is due in `seconds`, for news only; beside another delay, which is for more than news."""
+        if seconds <= 0:
+            self.add_news(key)
+        else:
+            self._news_timers.put(key, self._clock.monotonic() + seconds)
+            self._set_alarm()
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """The key failed: due again after a back-off that doubles with each failure. Returns the seconds."""
@@ -113,7 +143,7 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """The next key that is due; the caller holds it until `done`. Raises QueueClosed."""
-        while not self._ready:
+        while not self._has_any():
             if self._closed:
                 raise QueueClosed
             waiter = asyncio.get_running_loop().create_future()
@@ -123,7 +153,7 @@ class WorkQueue(Generic[K]):
             except asyncio.CancelledError:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
-                elif self._ready:
+                elif self._has_any():
                     self._wake_one()  # this worker was woken for a key that it will not take
                 raise
         if self._closed:
@@ -133,9 +163,17 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The caller is through with the key."""
         self._held.discard(key)
+        if key in self._held_for_news:
+            self._held_for_news.discard(key)
+            if self._news:
+                self._wake_one()  # there was one of these too many
+        for_news = key in self._again_for_news
+        self._again_for_news.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+        elif for_news:
+            self.add_news(key)
 
     def close(self) -> None:
         """No more keys are handed out; every waiting worker gets QueueClosed."""
@@ -147,15 +185,22 @@ class WorkQueue(Generic[K]):
                 waiter.set_result(None)
         self._waiters.clear()
         self._ready.clear()
+        self._news.clear()
+
+    def _has_any(self) -> bool:
+        return bool(self._ready) or self._has_news()
+
+    def _has_news(self) -> bool:
+        return bool(self._news) and len(self._held_for_news) < NEWS_AT_ONCE
 
     def _take(self) -> K:
-        namespace, keys = self._ready.popitem(last=False)
-        key = keys.take()
-        if keys:
-            self._ready[namespace] = keys  # to the back: the next namespace has its turn
-        self._waiting_or_ready.discard(key)
-        self._held.add(key)
         self.taken += 1
+        if self._has_news() and (not self._ready or self.taken % NEWS_EVERY == 0):
+            key = self._news.take()
+            self._held_for_news.add(key)
+        else:
+            key = self._ready.take()
+        self._held.add(key)
         return key
 
     def _wake_one(self) -> None:
@@ -165,27 +210,22 @@ class WorkQueue(Generic[K]):
                 waiter.set_result(None)
                 return
 
-    def _drop_stale_timers(self) -> None:
-        """Timers that `add` made void stay in the heap until there are too many: some would stay for days."""
-        if len(self._timers) > 2 * len(self._due) + STALE_TIMERS:
-            self._timers = [(due, number, key) for number, (key, due) in enumerate(self._due.items())]
-            heapq.heapify(self._timers)
-
     def _set_alarm(self) -> None:
         """One sleeping task for the earliest timer; a timer that comes before it takes its place."""
-        if not self._timers or self._timers[0][0] >= self._alarm_at or self._closed:
+        at = min(self._timers.next_ring, self._news_timers.next_ring)
+        if at >= self._alarm_at or self._closed:
             return
         if self._alarm:
             self._alarm.cancel()
-        self._alarm_at = self._timers[0][0]
-        self._alarm = asyncio.create_task(self._ring(self._alarm_at), name="work queue alarm")
+        self._alarm_at = at
+        self._alarm = asyncio.create_task(self._ring(at), name="work queue alarm")
 
     async def _ring(self, due: float) -> None:
         await self._clock.sleep(max(due - self._clock.monotonic(), TICK_SECONDS))
         self._alarm, self._alarm_at = None, float("inf")
         now = self._clock.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            due, _, key = heapq.heappop(self._timers)
-            if self._due.get(key) == due:
-                self.add(key)
+        for key in self._timers.take(now):
+            self.add(key)
+        for key in self._news_timers.take(now):
+            self.add_news(key)
         self._set_alarm()

@@ -40,6 +40,11 @@ class Turns(Generic[K]):
         heapq.heappush(self._ranked, (rank, self._number, key))
         self._waiting.append((self._number, key))
 
+    def discard(self, key: K) -> None:
+        """The key, which is due, is so no longer."""
+        del self._numbers[key]
+        self._drop_taken()
+
     def take(self) -> K:
         """The next one. There must be one."""
         self._taken += 1

@@ -26,13 +26,35 @@ def test_the_first_answer_is_told():
     assert tell([(0, BAD)]) == [Verdict(False, f"{TOLD} -> connection refused")]
 
 
-def test_more_of_the_same_is_told_ever_more_rarely():
-    verdicts = tell([(5.0 * n, BAD) for n in range(200)], failures=1000)
+def test_more_of_the_same_is_told_every_half_minute():
+    verdicts = tell([(5.0 * n, BAD) for n in range(20)], failures=1000)
     assert [verdict.message.partition("refused")[2] for verdict in verdicts] == [
         "",
-        ", 4 times, 15 s",
-        ", 16 times, 75 s",
-        ", 64 times, 315 s",
+        ", 7 times, 30 s",
+        ", 13 times, 60 s",
+        ", 19 times, 90 s",
+    ]
+
+
+def test_more_of_the_same_is_told_when_it_may_be():
+    one = record(failures=1000)
+    one.may_repeat = lambda now: now >= 300
+    told = [now for now in range(0, 330, 5) if one.take(BAD, now) is not None]
+    assert told == [0, 300]
+
+
+def test_the_first_answer_other_words_and_turns_need_nobodys_leave():
+    one = record(failures=3)
+    one.may_repeat = lambda now: False
+    tries = [(0, BAD), (5, BAD), (10, BAD), (20, SLOW), (30, GOOD), (31, BAD)]
+    assert [now for now, tried in tries if one.take(tried, now) is not None] == [0, 10, 20, 30, 31]
+
+
+def test_other_words_that_come_too_soon_are_told_later():
+    tries = [(0.0, BAD), *((5.0 * n, SLOW) for n in range(1, 5))]
+    assert [verdict.message.partition("-> ")[2] for verdict in tell(tries, failures=1000)] == [
+        "connection refused",
+        "no answer within 1 s, 2 times, 5 s",
     ]
 
 
@@ -57,8 +79,10 @@ def test_failures_are_counted_in_a_row():
 
 
 def test_words_that_change_all_the_time_are_not_told_all_the_time():
-    tries = [(float(n), (BAD, SLOW)[n % 2]) for n in range(60)]
-    assert len(tell(tries, failures=1000)) <= 1 + 60 / 10
+    tries = [(float(n), (BAD, SLOW)[n % 2]) for n in range(3600)]
+    one = record(failures=10_000)
+    one.may_repeat = lambda now: False
+    assert 6 <= sum(one.take(tried, now) is not None for now, tried in tries) <= 6 + 3600 / 320
 
 
 @pytest.mark.parametrize(("failures", "period"), [(0, 5), (2, 5), (3, 5), (6, 10), (9, 20), (12, 30), (300, 30)])

@@ -7,12 +7,14 @@ from random import Random
 
 import pytest
 
+from jobflow.api.exits import ExitsFound, ExitsOf
 from jobflow.api.outputs import Absent, OfMessage, OutputsFound, OutputsOf
 from jobflow.api.probes import HttpCheck, OfHost, PodAddress, PodList, PodsFound, Probe, TcpCheck, Timing, Verdict
 from jobflow.api.resources import Key
 from jobflow.clock import SystemClock
 from jobflow.obs.measures import Measures
 from jobflow.probe.dial import Tried
+from jobflow.probe.news import PER_SECOND, SAVED
 from jobflow.probe.runner import Runner, World
 
 pytestmark = pytest.mark.looptime
@@ -61,6 +63,13 @@ class Net:
             return OutputsFound(problem="pods is forbidden")
         return OutputsFound((Absent(f"read at {loop.time():.0f}"),))
 
+    async def exits(self, question: ExitsOf) -> ExitsFound:
+        loop = asyncio.get_running_loop()
+        self.tries.append((loop.time(), question.job))
+        if loop.time() < self.open_at.get(question.job, 0):
+            return ExitsFound(problem="try later")
+        return ExitsFound(exit_code=3, by_itself=True)
+
     async def close(self) -> None:
         self.closed = True
 
@@ -75,7 +84,11 @@ class Watcher:
         measures = Measures()
         measures.probed = lambda kind, passed: self.measured.append((kind, passed))  # type: ignore[method-assign]
         self.runner = Runner(SystemClock(), World(self.net, self.net), measures, Random(1))
-        self.runner.begin(self.tell)
+        self.news: list[tuple[float, Key]] = []
+        self.runner.begin(self.tell, self.tell_news)
+
+    def tell_news(self, key: Key) -> None:
+        self.news.append((asyncio.get_running_loop().time(), key))
 
     def tell(self, key: Key) -> None:
         self.told.append((asyncio.get_running_loop().time(), key))
@@ -108,6 +121,35 @@ async def test_a_server_that_starts_late_is_noticed_within_a_period(world):
     answer = world.runner.answers(A)[question]
     assert answer.passed
     assert 23.0 <= world.told[-1][0] <= 23.0 + 10 * 1.1  # a period that had doubled after six failures
+
+
+async def test_that_it_fails_is_news_and_that_it_holds_is_more(world):
+    world.net.open_at["db"] = 100.0
+    world.runner.ask(A, frozenset({probe(failures=1000)}))
+    await asyncio.sleep(99)
+    assert (world.told, len(world.news)) == ([], 4)
+    await asyncio.sleep(10)
+    assert ([key for _, key in world.told], len(world.news)) == ([A], 4)
+
+
+async def test_that_it_has_failed_too_often_is_more_than_news(world):
+    world.net.open_at["db"] = 1000.0
+    world.runner.ask(A, frozenset({probe(failures=2)}))
+    await asyncio.sleep(9)
+    assert [key for _, key in world.told] == [A]
+
+
+async def test_many_flows_that_wait_in_vain_tell_little_of_it(world):
+    keys = [Key("JobFlow", "default", str(number)) for number in range(200)]
+    for number, key in enumerate(keys):
+        world.net.open_at[f"db-{number}"] = 10_000.0
+        world.runner.ask(key, frozenset({probe(f"db-{number}", failures=1000)}))
+    await asyncio.sleep(20)
+    assert {key for _, key in world.news} == set(keys), "each has told that it fails"
+    since = len(world.news)
+    await asyncio.sleep(200)
+    assert len(world.news) - since <= PER_SECOND * 200 + SAVED
+    assert len(world.news) - since >= PER_SECOND * 150
 
 
 async def test_the_same_question_of_two_flows_is_asked_once(world):
@@ -212,7 +254,7 @@ async def test_a_bug_in_one_probe_ends_that_probe_only(world):
             return Tried(True, "connected")
 
     runner = Runner(SystemClock(), World(Broken(), Broken()), Measures(), Random(1))
-    runner.begin(world.tell)
+    runner.begin(world.tell, world.tell_news)
     good = probe("good")
     runner.ask(A, frozenset({probe("bad"), good}))
     await asyncio.sleep(10)
@@ -256,3 +298,15 @@ async def test_nobody_reads_on_for_a_flow_that_does_not_ask_any_more(world):
     before = len(world.net.tries)
     await asyncio.sleep(600)
     assert len(world.net.tries) == before
+
+
+FAILED = ExitsOf("default", "a-count", "uid")
+
+
+@pytest.mark.parametrize(("open_at", "tries"), [(0.0, 1), (10.0, 5)])
+async def test_the_exit_code_of_a_job_is_read_once_and_tried_until_it_can_be(world, open_at, tries):
+    world.net.open_at["a-count"] = open_at
+    world.runner.ask(A, frozenset({FAILED}))
+    await asyncio.sleep(3600)
+    assert len(world.net.tries) == tries
+    assert world.runner.answers(A) == {FAILED: ExitsFound(exit_code=3, by_itself=True)}

@@ -59,6 +59,18 @@ async def test_a_key_that_is_held_waits_from_when_it_was_added_again(queue, told
     assert told.waits == [0.0, 4.0]
 
 
+async def test_for_news_nobody_waits(queue, told):
+    queue.add_news("a")
+    await asyncio.sleep(3)
+    queue.done(await queue.get())
+    queue.add_news("a")
+    await asyncio.sleep(3)
+    queue.add("a")
+    await asyncio.sleep(1)
+    await queue.get()
+    assert told.waits == [1.0]
+
+
 async def test_a_worker_that_waits_for_keys_has_them_at_once(queue, told):
     waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(5)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from jobflow.testing.clock import VirtualClock
-from jobflow.work.queue import FIRST_BACK_OFF_SECONDS, LAST_BACK_OFF_SECONDS, STALE_TIMERS, QueueClosed, WorkQueue
+from jobflow.work.queue import FIRST_BACK_OFF_SECONDS, LAST_BACK_OFF_SECONDS, QueueClosed, WorkQueue
 
 pytestmark = pytest.mark.looptime
 
@@ -176,14 +176,6 @@ async def test_a_key_is_not_lost_with_a_worker_that_is_cancelled_as_it_is_woken(
     first.cancel()
     assert await asyncio.wait_for(second, 1) == "n/a"
     assert first.cancelled()
-
-
-async def test_void_timers_do_not_pile_up(queue):
-    for _ in range(10 * STALE_TIMERS):
-        queue.add_after("n/a", 86_400)
-        queue.add("n/a")
-        queue.done(await queue.get())
-    assert len(queue._timers) <= STALE_TIMERS + 2
 
 
 async def test_many_workers_share_many_keys_and_none_is_lost(queue):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jobflow.testing.clock import VirtualClock
-from jobflow.work.queue import WorkQueue
+from jobflow.work.queue import NEWS_AT_ONCE, NEWS_EVERY, WorkQueue
 
 KEYS = st.sampled_from(["a/1", "a/2", "a/3", "b/1", "c/1"])
 
@@ -25,6 +25,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.loop = looptime.new_event_loop()
         self.queue = WorkQueue(VirtualClock(), lambda key: key.split("/", maxsplit=1)[0], Random(1))
         self.due: set[str] = set()
+        self.news: set[str] = set()
+        self.held_for_news: set[str] = set()
+        self.again_for_news: set[str] = set()
+        self.delayed_news: dict[str, float] = {}
         self.held: set[str] = set()
         self.again: set[str] = set()
         self.delayed: dict[str, float] = {}
@@ -43,7 +47,16 @@ class QueueMachine(RuleBasedStateMachine):
 
     def now_due(self, key: str) -> None:
         self.delayed.pop(key, None)
+        self.delayed_news.pop(key, None)
+        self.news.discard(key)
         (self.again if key in self.held else self.due).add(key)
+
+    def news_now_due(self, key: str) -> None:
+        self.delayed_news.pop(key, None)
+        if key in self.held:
+            self.again_for_news.add(key)
+        elif key not in self.due:
+            self.news.add(key)
 
     @rule(key=KEYS)
     def add(self, key):
@@ -52,6 +65,23 @@ class QueueMachine(RuleBasedStateMachine):
 
         self.run(add())
         self.now_due(key)
+
+    @rule(key=KEYS)
+    def add_news(self, key):
+        async def add():
+            self.queue.add_news(key)
+
+        self.run(add())
+        self.news_now_due(key)
+
+    @rule(key=KEYS, delay=st.integers(1, 50))
+    def add_news_after(self, key, delay):
+        async def add():
+            self.queue.add_news_after(key, delay)
+            return asyncio.get_running_loop().time()
+
+        at = self.run(add()) + delay
+        self.delayed_news[key] = min(at, self.delayed_news.get(key, at))
 
     @rule(key=KEYS, delay=st.integers(1, 50))
     def add_after(self, key, delay):
@@ -70,13 +100,17 @@ class QueueMachine(RuleBasedStateMachine):
         at = self.run(retry())
         self.delayed[key] = min(at, self.delayed.get(key, at))
 
-    @precondition(lambda self: self.due)
+    @precondition(lambda self: self.due or (self.news and len(self.held_for_news) < NEWS_AT_ONCE))
     @rule()
     def get(self):
         key = self.run(asyncio.wait_for(self.queue.get(), 1))
-        assert key in self.due, "a key that was not due, or twice"
+        assert key in self.due | self.news, "a key that was not due, or twice"
         assert key not in self.held, "a key in two hands"
-        self.due.remove(key)
+        if key in self.news:
+            assert not self.due or self.queue.taken % NEWS_EVERY == 0, "news before what somebody waits for"
+            self.held_for_news.add(key)
+        self.due.discard(key)
+        self.news.discard(key)
         self.held.add(key)
 
     @precondition(lambda self: self.held)
@@ -89,9 +123,14 @@ class QueueMachine(RuleBasedStateMachine):
 
         self.run(done())
         self.held.remove(key)
+        self.held_for_news.discard(key)
+        for_news = key in self.again_for_news
+        self.again_for_news.discard(key)
         if key in self.again:
             self.again.remove(key)
             self.now_due(key)
+        elif for_news:
+            self.news_now_due(key)
 
     @rule(seconds=st.integers(1, 60))
     def time_passes(self, seconds):
@@ -102,12 +141,15 @@ class QueueMachine(RuleBasedStateMachine):
         now = self.run(sleep())
         for key in [key for key, at in self.delayed.items() if at <= now]:
             self.now_due(key)
+        for key in [key for key, at in self.delayed_news.items() if at <= now]:
+            self.news_now_due(key)
 
     @invariant()
     def the_queue_is_the_model(self):
-        assert len(self.queue) == len(self.due)
+        assert len(self.queue) == len(self.due) + len(self.news)
         assert self.queue.held == len(self.held)
-        next_due = min(self.delayed.values(), default=None)
+        assert self.queue.delayed == len(self.delayed) + len(self.delayed_news)
+        next_due = min((*self.delayed.values(), *self.delayed_news.values()), default=None)
         assert self.queue.next_due == (pytest.approx(next_due) if next_due is not None else None)
 
 

@@ -56,6 +56,13 @@ def test_a_key_that_comes_again_stands_at_its_new_place() -> None:
     assert [made.take(), made.take(), made.take()] == ["b", "c", "a"]
 
 
+def test_a_key_that_is_discarded_has_no_turn() -> None:
+    made = turns(("a", 1), ("b", 2), ("c", 3))
+    made.discard("a")
+    made.discard("c")
+    assert taken(made) == ["b"]
+
+
 def test_what_was_taken_leaves_nothing_behind_for_long() -> None:
     made = turns(("always there", 99))
     for number in range(20 * TAKEN_ENTRIES):
