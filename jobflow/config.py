@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
@@ -21,6 +21,8 @@ from jobflow.obs.address import Address
 from jobflow.obs.log import LogFormat
 
 PREFIX = "JOBFLOW_"
+M = TypeVar("M", bound=BaseModel)
+
 LIST_SEPARATOR = ","  # of a list in an environment variable
 
 
@@ -104,6 +106,7 @@ FLAGS = {  # those that may be repeated
     "namespaces": "--namespace",
     "probe_allow_cidrs": "--probe-allow-cidr",
     "probe_deny_cidrs": "--probe-deny-cidr",
+    "certificate_names": "--certificate-name",
 }
 
 
@@ -123,28 +126,33 @@ def key(field: str) -> str:
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Settings:
-    """The settings of a process. `flags` has what was given on the command line, None standing for what was not.
+    """The settings of a controller. `flags` has what was given on the command line, None standing for what was not.
 
     Raises SettingsError.
     """
+    return load_as(Settings, flags, environment, file)
+
+
+def load_as(model: type[M], flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> M:
+    """The same for any process; `model` says which settings it has."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for found, origin in (
-        (_from_file(file), lambda field: f"{key(field)} in {file}"),
-        (_from_environment(environment), lambda field: f"${variable(field)}"),
+        (_from_file(file, model), lambda field: f"{key(field)} in {file}"),
+        (_from_environment(environment, model), lambda field: f"${variable(field)}"),
         ({field: value for field, value in flags.items() if value is not None}, flag),
     ):
         values |= found
         origins |= {field: origin(field) for field in found}
     try:
-        return Settings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise SettingsError("\n".join(_told(problem, origins) for problem in error.errors())) from error
+        raise SettingsError("\n".join(_told(problem, origins, model) for problem in error.errors())) from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(environment: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in Settings.model_fields:
+    for field in model.model_fields:
         text = environment.get(variable(field), "")
         if text:  # an empty variable is how a Deployment unsets one
             several = field in FLAGS
@@ -152,7 +160,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _from_file(file: Path | None) -> dict[str, Any]:
+def _from_file(file: Path | None, model: type[BaseModel]) -> dict[str, Any]:
     if file is None:
         return {}
     import yaml
@@ -167,15 +175,15 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         return {}
     if not isinstance(read, dict):
         raise SettingsError(f"{file}: must be a mapping of settings, such as `leaderElect: true`")
-    fields = {key(field): field for field in Settings.model_fields}
+    fields = {key(field): field for field in model.model_fields}
     for name in read:
         if name not in fields:
             raise SettingsError(f"{file}: there is no setting {name!r}{suggestion(str(name), list(fields))}")
     return {fields[name]: value for name, value in read.items() if value is not None}
 
 
-def _told(problem: Any, origins: Mapping[str, str]) -> str:
+def _told(problem: Any, origins: Mapping[str, str], model: type[BaseModel]) -> str:
     alias = str(problem["loc"][0])
-    field = next((name for name in Settings.model_fields if alias in (name, key(name))), alias)
+    field = next((name for name in model.model_fields if alias in (name, key(name))), alias)
     said = str(problem["msg"]).removeprefix("Value error, ")
     return f"{origins.get(field, field)}: {problem['input']!r} cannot be used: {said[:1].lower()}{said[1:]}"

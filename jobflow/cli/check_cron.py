@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobflow.api.problems import Problem
-from jobflow.cli.check_pods import pod_problems
+from jobflow.local.volcano.pod_problems import pod_problems
 
 TEMPLATE = "spec.jobTemplate.spec."
 

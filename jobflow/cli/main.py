@@ -20,6 +20,7 @@ from jobflow.cli.manifests import manifests
 from jobflow.cli.render import render
 from jobflow.cli.run import run
 from jobflow.cli.up import up
+from jobflow.cli.webhook import webhook
 
 PLUGIN_PREFIX = "kubectl-"
 
@@ -36,6 +37,7 @@ app.command()(lint)
 app.command()(render)
 app.command()(manifests)
 app.command(epilog=SERVE_EXIT_CODES)(controller)
+app.command(epilog=SERVE_EXIT_CODES)(webhook)
 
 
 @app.callback(invoke_without_command=True)

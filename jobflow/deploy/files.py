@@ -2,7 +2,8 @@
 
 In: the objects of this package and the CRDs. Out: rows of path and objects. `base` serves all namespaces;
 `overlays/single-namespace` is confined to one and installs no cluster-wide right; `overlays/ha` runs three replicas on
-three nodes; `overlays/cluster-templates` adds ClusterJobTemplates, by a component that other overlays can take too.
+three nodes; `overlays/cluster-templates` adds ClusterJobTemplates, and `overlays/admission` the webhook, each by a
+component that other overlays can take too; `overlays/protect-running` is the latter with protected flows.
 `install.yaml` is the base in one file, for those without kustomize.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobflow.api.crd import cluster_job_template_crd, job_flow_crd, job_template_crd
-from jobflow.deploy import rbac, workload
+from jobflow.deploy import admission, rbac, workload
 from jobflow.deploy.names import NAME, Manifest
 
 HA_REPLICAS = 3
@@ -37,6 +38,17 @@ BASE: Mapping[str, Callable[[], list[Manifest]]] = {
     "network-policy.yaml": lambda: [workload.network_policy()],
 }
 
+ADMISSION: Mapping[str, Callable[[], list[Manifest]]] = {
+    "service-account.yaml": lambda: [admission.service_account()],
+    "cluster-role.yaml": admission.cluster_roles,
+    "role.yaml": admission.own_roles,
+    "deployment.yaml": lambda: [admission.deployment()],
+    "disruption-budget.yaml": lambda: [admission.disruption_budget()],
+    "service.yaml": lambda: [admission.service()],
+    "network-policy.yaml": lambda: [admission.network_policy()],
+    "configuration.yaml": lambda: [admission.configuration()],
+}
+
 
 def files() -> dict[str, Callable[[], list[Manifest]]]:
     """Every file by its path below manifests/."""
@@ -54,6 +66,19 @@ def files() -> dict[str, Callable[[], list[Manifest]]]:
         "components/cluster-templates/crd.yaml": lambda: [cluster_job_template_crd()],
         "components/cluster-templates/cluster-role.yaml": rbac.cluster_template_roles,
         "components/cluster-templates/kustomization.yaml": lambda: [_cluster_templates()],
+        **{f"components/admission/{name}": build for name, build in ADMISSION.items()},
+        "components/admission/kustomization.yaml": lambda: [_component(list(ADMISSION))],
+        "components/protect-running/kustomization.yaml": lambda: [_protect_running()],
+        "components/admission-cluster-templates/cluster-role.yaml": admission.cluster_template_roles,
+        "components/admission-cluster-templates/kustomization.yaml": lambda: [_admission_cluster_templates()],
+        "overlays/admission/kustomization.yaml": lambda: [
+            _kustomization(["../../base"], components=["../../components/admission"])
+        ],
+        "overlays/protect-running/kustomization.yaml": lambda: [
+            _kustomization(
+                ["../../base"], components=["../../components/admission", "../../components/protect-running"]
+            )
+        ],
         "install.yaml": install,
     }
 
@@ -85,6 +110,33 @@ def _cluster_templates() -> Manifest:
     told = {"target": {"kind": "Deployment", "name": NAME}, "patch": _text(argument)}
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
     return _kustomization(["crd.yaml", "cluster-role.yaml"], patches=[told]) | component
+
+
+def _component(resources: list[str], **more: Any) -> Manifest:
+    component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
+    return _kustomization(resources, **more) | component
+
+
+def _protect_running() -> Manifest:
+    """The webhook is asked about deletions of flows too, and told to protect those that run."""
+    made = _component([], patches=_webhook_patches("--protect-running", [admission.flow_deletions()]))
+    del made["resources"]
+    return made
+
+
+def _admission_cluster_templates() -> Manifest:
+    """The webhook may see ClusterJobTemplates, is asked about them, and told to look at them."""
+    patches = _webhook_patches("--enable-cluster-templates", admission.cluster_template_hooks())
+    return _component(["cluster-role.yaml"], patches=patches)
+
+
+def _webhook_patches(argument: str, hooks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    argued = [{"op": "add", "path": ARGUMENTS_END, "value": argument}]
+    hooked = [{"op": "add", "path": "/webhooks/-", "value": hook} for hook in hooks]
+    return [
+        {"target": {"kind": "Deployment", "name": admission.NAME}, "patch": _text(argued)},
+        {"target": {"kind": "ValidatingWebhookConfiguration", "name": admission.NAME}, "patch": _text(hooked)},
+    ]
 
 
 def _ha() -> Manifest:

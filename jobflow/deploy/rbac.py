@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobflow import watches
-from jobflow.act import children, status
+from jobflow.act import children, endings, status
 from jobflow.api.access import Rule, Scope
 from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW
 from jobflow.deploy.names import NAME, NAMESPACE, Manifest, metadata
@@ -30,6 +30,7 @@ def declared() -> tuple[Rule, ...]:
     return (
         *watches.ACCESS,
         *children.ACCESS,
+        *endings.ACCESS,
         *config_maps.ACCESS,
         *status.ACCESS,
         *events.ACCESS,

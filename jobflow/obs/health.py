@@ -11,15 +11,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 
 from jobflow.clock import Clock
 from jobflow.obs.address import Address
 from jobflow.obs.measures import Measures
-from jobflow.obs.metrics import CONTENT_TYPE, Metrics
+from jobflow.obs.metrics import CONTENT_TYPE
 
 LAG_SECONDS = 1.0  # between two looks at how late the loop is
+
+
+class Scraped(Protocol):
+    """What has metrics to tell."""
+
+    def text(self) -> bytes:
+        """All series, in Prometheus' text format."""
 
 
 class AddressTakenError(Exception):
@@ -27,7 +35,7 @@ class AddressTakenError(Exception):
 
 
 @asynccontextmanager
-async def serve(address: Address, unready: Callable[[], list[str]], metrics: Metrics) -> AsyncIterator[int]:
+async def serve(address: Address, unready: Callable[[], list[str]], metrics: Scraped) -> AsyncIterator[int]:
     """Listen while the block runs; gives the port. Raises AddressTakenError."""
 
     async def healthz(request: web.Request) -> web.Response:

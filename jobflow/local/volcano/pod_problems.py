@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobflow.api.problems import Problem
+from jobflow.local.volcano.pod_rules import template_problems
 
 TOLD_BY_THE_SCHEMA = ("Required value", "Duplicate value")
 PLACEHOLDER = "$("  # of a template: its value is known when the Job is made
@@ -18,8 +19,6 @@ PLACEHOLDER = "$("  # of a template: its value is known when the Job is made
 
 def pod_problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
     """Of each task that has a template with containers; what has none is the schema's to tell."""
-    from jobflow.local.volcano.pod_rules import template_problems
-
     tasks = spec.get("tasks")
     for index, task in enumerate(tasks if isinstance(tasks, list) else ()):
         template = task.get("template") if isinstance(task, Mapping) else None
