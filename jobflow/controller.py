@@ -152,10 +152,12 @@ class Controller:
 
     def _settle(self, key: Key, outcome: Outcome) -> None:
         match outcome:
-            case Done(again_in):
+            case Done(again_in, tell_in):
                 self.queue.forget(key)
                 if again_in is not None:
                     self.queue.add_after(key, again_in)
+                if tell_in is not None:
+                    self.queue.add_news_after(key, tell_in)
             case Again():
                 self.queue.add(key)
             case Retry(error, at_least):

@@ -66,8 +66,10 @@ class Observations:
         if not plan.creates or not ended:
             return
         for wanted in plan.creates:
+            if wanted.node.attempt:
+                continue  # it waited for its own last attempt, and not for its targets
             step = flow.compiled.graph.by_name.get(wanted.node.step)
-            ends = [ended.get(target) for target in step.targets] if step is not None else []
+            ends = [ended.get(target) for target in step.edges] if step is not None else []
             seen = [end for end in ends if end is not None]
             if seen and len(seen) == len(ends):
                 self._due.setdefault(flow.uid, {})[wanted.node.step] = max(seen)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from jobflow.act.memory import FlowMemory
+from jobflow.api.children import ChildView
 from jobflow.api.fields import Path
 from jobflow.api.objects import FlowView, TemplateView
 from jobflow.api.probes import Answer, PodView, Question
@@ -18,9 +20,10 @@ from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, 
 from jobflow.api.status import JobFlowStatus, Reason
 from jobflow.cache.cache import Cache
 from jobflow.clock import Clock
+from jobflow.reconcile.deadlines import beginnings
 from jobflow.reconcile.graph import compile_flow
 from jobflow.reconcile.pause import uses
-from jobflow.reconcile.snapshot import Flow, ForeignWrite, Snapshot
+from jobflow.reconcile.snapshot import Flow, ForeignWrite, Since, Snapshot
 from jobflow.reconcile.stored import stored
 
 _RECONCILED = {kind.kind: kind for kind in (JOB_FLOW, JOB_TEMPLATE, CLUSTER_JOB_TEMPLATE)}
@@ -71,10 +74,15 @@ class Snapshots:
         self._clock = clock
         self._answers = answers
         self._started = clock.now()
+        self._first_look: tuple[datetime, float] | None = None  # by both clocks, when work began
         self._memories: dict[Key, FlowMemory] = {}
 
     def __len__(self) -> int:
         return len(self._memories)
+
+    def begin(self) -> None:
+        """From now on time passes for flows as by a clock that nobody sets; the API server's time is known by now."""
+        self._steady(self._clock.monotonic())
 
     def take(self, key: Key) -> Taken | Absent | Behind | Unseen | Unreadable:
         """What is known of the flow now."""
@@ -91,6 +99,7 @@ class Snapshots:
         if wait is not None:
             return Behind(wait)
         memory = self._memory(key, view)
+        self.begin()
         self._cache.children.settle(view.uid, self._committed(view, memory))
         self._drop_refusals_of_freed_names(view, memory)
         return Taken(self._freeze(view, memory), memory)
@@ -172,15 +181,16 @@ class Snapshots:
             uses=memory.uses,
             lost=view.lost,
         )
+        children, now = self._cache.children.of_flow(view.uid), self._clock.now()
         write = memory.foreign
         since = view.wrote or self._started
         graph = memory.compiled.graph
         return Snapshot(
             flow=flow,
-            now=self._clock.now(),
+            now=now,
             templates=self._templates(view.namespace, graph.templates),
             cluster_templates=self._templates("", graph.cluster_templates),
-            children=self._cache.children.of_flow(view.uid),
+            children=children,
             vanished=self._cache.children.vanished(view.uid),
             refusals=dict(memory.refusals),
             answers=self._answers(Key(JOB_FLOW.kind, view.namespace, view.name)),
@@ -190,4 +200,23 @@ class Snapshots:
             cluster_templates_unseen=self._cache.unseen(CLUSTER_JOB_TEMPLATE, "") if graph.cluster_templates else "",
             missing=self._cache.installed.missing(JOB_FLOW),
             foreign=None if write is None else ForeignWrite(write.manager, write.at, since, memory.noticed),
+            elapsed=self._elapsed(flow, children, memory, now) if flow.compiled.timed else {},
         )
+
+    def _elapsed(
+        self, flow: Flow, children: tuple[ChildView, ...], memory: FlowMemory, now: datetime
+    ) -> Mapping[Since, float]:
+        """How much has passed of what deadlines count, by the monotonic clock.
+
+        Of what is seen for the first time, by the wall clock as it is and as it would be had nobody set it: the earlier
+        of the two, since either may be the one that the beginning was not stamped by.
+        """
+        monotonic = self._clock.monotonic()
+        return memory.elapsed(beginnings(flow, children, now), min(now, self._steady(monotonic)), monotonic)
+
+    def _steady(self, monotonic: float) -> datetime:
+        """The wall clock as it was when work began, and what has passed since."""
+        if self._first_look is None:
+            self._first_look = (self._clock.now(), monotonic)
+        at, then = self._first_look
+        return at + timedelta(seconds=monotonic - then)

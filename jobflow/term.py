@@ -132,7 +132,8 @@ class Term:
 
     def _begin(self) -> None:
         """Look at everything once; in one step, so that no change falls between the look and the listening."""
+        self.snapshots.begin()
         self.look_at_all()
         self._ownership.begin(self._observations, self._route)
         self._upgrades.begin()
-        self._runner.begin(self.queue.add)
+        self._runner.begin(self.queue.add, self.queue.add_news, lambda: self.queue.waiting)

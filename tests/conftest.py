@@ -69,7 +69,7 @@ def refusal(code: int, reason: str = "", message: str = "no", name: str = "f-a")
     return answer(body | {"details": {"name": name}} if name else body, code)
 
 
-COLLECTIONS = ("jobflows", "jobs", "events", "clusterjobtemplates", "jobtemplates")
+COLLECTIONS = ("jobflows", "commands", "jobs", "events", "clusterjobtemplates", "jobtemplates")
 
 
 class ScriptedApi:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jobflow.api.children import ChildPhase
 from jobflow.api.resources import JOB_FLOW, JOB_TEMPLATE
-from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus
+from jobflow.api.status import AttemptStatus, FlowPhase, FlowState, FlowStatus, JobFlowStatus, StepPhase
 from jobflow.app import App
 from jobflow.config import Settings
 from jobflow.kube.client import Client
@@ -83,6 +83,19 @@ def test_a_create_that_was_refused_at_first_counts_from_the_same_end(world):
         world.plan(ended(A), ended(B))
     world.child(None, C)
     assert world.told.latencies == [6.0]
+
+
+def test_a_step_that_is_tried_again_waited_for_its_own_attempt_and_not_for_its_targets(world):
+    between = FlowStatus("c", StepPhase.WAITING, attempt=1, attempts=(AttemptStatus(0, "f-c"),))
+    done = [found.record(StepPhase.SUCCEEDED) for found in (A, B)]
+    world.child(A, ended(A))
+    world.child(B, ended(B))
+    snapshot = F.recorded(*done, between).snapshot(ended(A).view(), ended(B).view())
+    plan = reconcile_flow(snapshot)
+    assert [create.name for create in plan.creates] == ["f-c-r1"]
+    world.observations.planned(snapshot.flow, plan)
+    world.child(None, C.tried(1))
+    assert world.told.latencies == []
 
 
 def test_steps_without_targets_have_no_latency(world):

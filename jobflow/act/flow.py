@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from jobflow.act.children import Created, Refused, create_child, delete_child
-from jobflow.act.memory import FlowMemory
+from jobflow.act.endings import AGAIN_SECONDS, Ended, delete_flow, end_child
+from jobflow.act.memory import FlowMemory, Tries
 from jobflow.act.outcome import Again, Done, Outcome
 from jobflow.act.status import write_status
 from jobflow.api.metadata import ObjectMeta, ObjectReference
@@ -27,7 +28,7 @@ from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.events import EventRecorder
 from jobflow.reconcile.events import NORMAL, WARNING
-from jobflow.reconcile.plan import CreateChild, DeleteChild, EmitEvent, Plan
+from jobflow.reconcile.plan import CreateChild, DeleteChild, EmitEvent, EndChild, Plan
 from jobflow.reconcile.snapshot import Flow
 
 NAMED_CHILDREN = 10  # in one Created event; a step of a thousand items must not fill a screen
@@ -68,7 +69,9 @@ class FlowActor:
             outcome = Again()
         else:
             told = await self._tell(flow, plan, memory)
-            outcome = Done(_earliest(GIVE_UP_SECONDS, told.again_in)) if plan.deletes else told
+            outcome = Done(_earliest(GIVE_UP_SECONDS, told.again_in), told.tell_in) if plan.deletes else told
+            if plan.delete_flow and failure is None and self._is_worth_a_try(flow.uid, memory):
+                await self._delete_flow(flow, plan, memory)
         if failure is not None:
             raise failure
         return outcome
@@ -83,7 +86,7 @@ class FlowActor:
             return Done(self._seconds_until(plan))
         wait = self._wait_for_company(plan, memory)
         if wait > 0:
-            return Done(_earliest(wait, self._seconds_until(plan)))
+            return Done(self._seconds_until(plan), tell_in=wait)
         await self._write(flow, plan.status, memory)
         memory.unwritten_since = None
         self._emit_all(flow, plan)
@@ -95,6 +98,7 @@ class FlowActor:
         """The children that exist now, and the first error: one call's does not keep back another."""
         calls = [self._create(flow, wanted, memory) for wanted in plan.creates]
         calls += [self._delete(flow, wanted) for wanted in plan.deletes]
+        calls += [self._end(flow, wanted, memory) for wanted in plan.ends if self._is_worth_a_try(wanted.uid, memory)]
         if not calls:  # as in most passes: to gather nothing would still take a turn of the event loop
             return [], None
         results = await asyncio.gather(*calls, return_exceptions=True)
@@ -122,6 +126,29 @@ class FlowActor:
         self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())
         log.info("child deleted" if deleted else "child was gone", job=wanted.name, because=wanted.reason)
 
+    async def _delete_flow(self, flow: Flow, plan: Plan, memory: FlowMemory) -> None:
+        await delete_flow(self.client, flow)
+        now = self.clock.monotonic()
+        memory.ends[flow.uid] = Tries(now, now)
+        log.info("flow deleted", because=plan.delete_flow)
+
+    def _is_worth_a_try(self, uid: str, memory: FlowMemory) -> bool:
+        tried = memory.ends.get(uid)
+        return tried is None or self.clock.monotonic() - tried.last >= AGAIN_SECONDS
+
+    async def _end(self, flow: Flow, wanted: EndChild, memory: FlowMemory) -> None:
+        now = self.clock.monotonic()
+        tried = memory.ends.get(wanted.uid, Tries(now, now))
+        how, why = await end_child(self.client, flow, wanted, now - tried.first)
+        memory.ends[wanted.uid] = Tries(tried.first, now)
+        if how is Ended.DELETED:
+            self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())
+        if why:
+            log.warning("child not ended by a Command", job=wanted.name, error=why)
+        log.info("child ended", how=how.name.lower(), job=wanted.name, because=wanted.reason)
+        if how in (Ended.ASKED, Ended.DELETED):
+            self._emit(flow, EmitEvent(NORMAL, "Ended", f"{how.value} Job {wanted.name}: {wanted.message}"))
+
     async def _write(self, flow: Flow, status: JobFlowStatus, memory: FlowMemory) -> None:
         identity = ObjectMeta(flow.name, flow.namespace, flow.uid, flow.resource_version)
         written = await write_status(self.client, JOB_FLOW, identity, status)
@@ -139,9 +166,11 @@ class FlowActor:
         return memory.unwritten_since + plan.status_within - now
 
     def _seconds_until(self, plan: Plan) -> float | None:
-        if plan.wake_at is None:
-            return None
-        return max((plan.wake_at - self.clock.now()).total_seconds(), 0.0)
+        """Until time alone will change the plan, or what it began has to be tried again."""
+        waits = [] if plan.wake_at is None else [max((plan.wake_at - self.clock.now()).total_seconds(), 0.0)]
+        waits += [] if plan.due_in is None else [plan.due_in]
+        waits += [AGAIN_SECONDS] if plan.ends or plan.delete_flow else []
+        return min(waits, default=None)
 
     def _tell_pause(self, flow: Flow, plan: Plan, memory: FlowMemory) -> None:
         before, memory.pause = memory.pause, plan.pause

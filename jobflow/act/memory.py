@@ -6,18 +6,28 @@ refused again, a spec is compiled again. One object a flow, dropped with the flo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jobflow.api.fields import Path
 from jobflow.api.objects import StatusWrite
 from jobflow.api.status import JobFlowStatus, Reason
+from jobflow.reconcile.deadlines import passed
 from jobflow.reconcile.graph import Compiled
 from jobflow.reconcile.pause import Pause
-from jobflow.reconcile.snapshot import Refusal
+from jobflow.reconcile.snapshot import Refusal, Since
 
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 60.0  # a quota that is raised is noticed within a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """When something was first and last tried, in monotonic seconds."""
+
+    first: float
+    last: float
 
 
 @dataclass(slots=True)
@@ -37,6 +47,8 @@ class FlowMemory:
     pause: Pause | None = None  # why the flow is left alone, as users were told
     foreign: StatusWrite | None = None  # the newest write of another controller that was seen
     noticed: datetime | None = None  # when it was seen to come; None where it was there at the first look
+    origins: dict[Since, float] = field(default_factory=dict)  # monotonic seconds from which deadlines are counted
+    ends: dict[str, Tries] = field(default_factory=dict)  # to end a child, or the flow, by UID
 
     def refused(self, name: str, basis: str, reason: Reason, message: str, final: bool, now: datetime) -> None:
         """The create of child `name` was refused; the next try waits twice as long as the last."""
@@ -49,6 +61,14 @@ class FlowMemory:
         """The flow's status has this as the last write of another controller."""
         if foreign is not None and (self.foreign is None or foreign.at > self.foreign.at):
             self.foreign, self.noticed = foreign, now
+
+    def elapsed(self, begun: Mapping[Since, datetime], now: datetime, monotonic: float) -> dict[Since, float]:
+        """Seconds since each beginning; by the wall clock only where it is seen for the first time."""
+        self.origins = {
+            since: self.origins[since] if since in self.origins else monotonic - passed(at, now)
+            for since, at in begun.items()
+        }
+        return {since: monotonic - origin for since, origin in self.origins.items()}
 
     def accepted(self, name: str) -> None:
         """Nothing keeps the child from being created any more: it exists, or its name is free."""

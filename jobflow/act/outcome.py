@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing to do until something changes; or until `again_in` seconds have passed."""
+    """Nothing to do until something changes; or until `again_in` seconds have passed, or `tell_in` for news only."""
 
     again_in: float | None = None
+    tell_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

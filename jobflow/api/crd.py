@@ -37,6 +37,10 @@ FROZEN_FLOWS = {
     "rule": "self == oldSelf",
     "message": "the steps of a flow are frozen from its creation; delete the JobFlow and create it again",
 }
+FROZEN_SWITCHES = {
+    "rule": "self == oldSelf",
+    "message": "the switches of a flow are frozen from its creation; delete the JobFlow and create it again",
+}
 FROZEN_PARAMETERS = {
     "rule": "self == oldSelf",
     "message": "the parameters of a flow are frozen from its creation; delete the JobFlow and create it again",
@@ -112,7 +116,9 @@ def job_flow_crd() -> Schema:
     spec = of_model(JobFlowSpec)
     flows = spec["properties"]["flows"]
     flows["x-kubernetes-validations"] = [FROZEN_FLOWS]
+    spec["properties"]["onExit"]["x-kubernetes-validations"] = [FROZEN_FLOWS]
     spec["properties"]["parameters"]["x-kubernetes-validations"] = [FROZEN_PARAMETERS]
+    spec["properties"]["switch"]["x-kubernetes-validations"] = [FROZEN_SWITCHES]
     patch = flows["items"]["properties"]["patch"]["properties"]
     patch["jobSpec"] = {"description": patch["jobSpec"]["description"], **partial(of_model(JobSpec))}
     described = "A JobFlow runs a directed acyclic graph of Volcano Jobs, one for each step."

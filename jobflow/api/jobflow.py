@@ -12,45 +12,29 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobflow.api.conditions import MAX_CONDITIONS, WhenSpec
+from jobflow.api.deadlines import (
+    Deadlines,
+    FlowActiveDeadline,
+    FlowTtl,
+    StepActiveDeadline,
+    StepPendingDeadline,
+    deadlines_of,
+)
+from jobflow.api.dependencies import DependsOn
+from jobflow.api.ends import FailurePolicy, RetainPolicy, SuccessPolicy
 from jobflow.api.outputs import MAX_OUTPUTS, StepOutput
 from jobflow.api.parameters import Argument, Parameter
-from jobflow.api.probe_spec import ProbeSpec, probes_of
+from jobflow.api.probe_spec import probes_of
 from jobflow.api.probes import Probes, WaitFor
+from jobflow.api.retry import RetrySpec
+from jobflow.api.switches import MAX_SWITCHES, Switch
 
 
 class SpecModel(BaseModel):
     """Base of all spec models: frozen; unknown fields are kept out, and told by lint and the API server."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-
-class RetainPolicy(StrEnum):
-    """What becomes of the children of a flow that succeeded."""
-
-    RETAIN = "retain"
-    DELETE = "delete"
-
-
-class DependsOn(SpecModel):
-    """What a step waits for."""
-
-    targets: Annotated[
-        list[str],
-        Field(description="Names of the steps that must have completed before this one starts."),
-    ] = []
-    wait_for: Annotated[
-        WaitFor | None,
-        Field(
-            alias="waitFor",
-            description="What is waited for of the targets: that they have Completed, or that they are Running (or "
-            "have completed). Default Completed; Running where there is one target and a probe that only holds while "
-            "it runs.",
-        ),
-    ] = None
-    probe: Annotated[
-        ProbeSpec | None,
-        Field(description="What must answer as well, at the same moment, before this step starts."),
-    ] = None
 
 
 class TemplateKind(StrEnum):
@@ -174,6 +158,37 @@ class FlowStep(SpecModel):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None
+    when: Annotated[
+        list[WhenSpec] | None,
+        Field(
+            max_length=MAX_CONDITIONS,
+            description="Conditions that all have to hold when what the step waits for has come; the step is skipped "
+            "where one does not.",
+        ),
+    ] = None
+    continue_on_fail: Annotated[
+        bool | None,
+        Field(
+            alias="continueOnFail",
+            description="When this step fails the flow goes on as if it had succeeded: the steps that wait for it "
+            "start, and its failure does not fail the flow. Default false.",
+        ),
+    ] = None
+    retry: Annotated[
+        RetrySpec | None,
+        Field(description="Whether a failed attempt is followed by another. It replaces the flow's whole."),
+    ] = None
+    retry_policy: Annotated[
+        RetrySpec | None,
+        Field(alias="retryPolicy", description="The same as retry, in the spelling proposed for Volcano."),
+    ] = None
+    active_deadline: StepActiveDeadline = None
+    pending_deadline: StepPendingDeadline = None
+
+    @property
+    def deadlines(self) -> Deadlines | None:
+        """How long its Job may wait and run, where it says so."""
+        return deadlines_of(self.active_deadline, self.pending_deadline)
 
     @property
     def template(self) -> str:
@@ -188,13 +203,24 @@ class FlowStep(SpecModel):
     @property
     def extended(self) -> bool:
         """It uses more than Volcano's own controller knows, so that its pods may be told where they are."""
-        uses_more = self.template_ref or self.patch or self.arguments or self.outputs
-        return bool(uses_more or (self.depends_on and self.depends_on.wait_for))
+        uses_more = self.template_ref or self.patch or self.arguments or self.outputs or self.continue_on_fail
+        decides = self.meant_retry or self.when or self.deadlines
+        return bool(uses_more or decides or (self.depends_on and self.depends_on.says_more))
+
+    @property
+    def meant_retry(self) -> RetrySpec | None:
+        """What it says of retries itself, in whichever spelling."""
+        return self.retry or self.retry_policy
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The steps it waits for, each once, in the order written."""
         return tuple(dict.fromkeys(self.depends_on.targets)) if self.depends_on else ()
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Every step that what it waits for names, each once."""
+        return self.depends_on.edges if self.depends_on else ()
 
     @property
     def probes(self) -> Probes | None:
@@ -224,8 +250,9 @@ class JobFlowSpec(SpecModel):
         RetainPolicy | None,
         Field(
             alias="jobRetainPolicy",
-            description="retain keeps the child Jobs after the flow succeeded; delete deletes them. Jobs of a failed "
-            "flow are kept either way. Default retain.",
+            description="What becomes of the child Jobs when the flow has ended: retain keeps them; delete and "
+            "delete-on-success delete them after success, and keep those of a failed flow; delete-always deletes them "
+            "after success and after failure. Default retain.",
         ),
     ] = None
     parameters: Annotated[
@@ -235,3 +262,49 @@ class JobFlowSpec(SpecModel):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = None
+    switch: Annotated[
+        list[Switch] | None,
+        Field(
+            max_length=MAX_SWITCHES,
+            description="Branches: for each, a value that decides and the steps that run for which of its values. It "
+            "stands for conditions (when) of these steps.",
+        ),
+    ] = None
+    success_policy: Annotated[
+        SuccessPolicy | None,
+        Field(alias="successPolicy", description="Which steps have to succeed for the flow to succeed. Default: all."),
+    ] = None
+    failure_policy: Annotated[
+        FailurePolicy | None,
+        Field(
+            alias="failurePolicy",
+            description="What becomes of the other steps when the end is decided: with FailFast what still runs is "
+            "ended; with RunIndependent the steps that do not wait for a failed one go on, and the flow fails when "
+            "they have ended. Default: a failure fails the flow at once, what runs ends by itself, and nothing new "
+            "starts.",
+        ),
+    ] = None
+    on_exit: Annotated[
+        list[FlowStep] | None,
+        Field(
+            alias="onExit",
+            description="Steps that run when the end of the flow is decided and its other Jobs have ended, after "
+            "success and after failure; $(context.phase) tells them which. They change nothing about the end.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = None
+    retry: Annotated[
+        RetrySpec | None,
+        Field(
+            description="The retry of every step that has none of its own, those of onExit as well; a step's own "
+            "replaces it whole, and one of limit 0 switches it off."
+        ),
+    ] = None
+    active_deadline: FlowActiveDeadline = None
+    ttl: FlowTtl = None
+
+    @property
+    def every_step(self) -> list[tuple[str, FlowStep]]:
+        """All steps, those of onExit last, each with the path of its field: `spec.flows[1]`, `spec.onExit[0]`."""
+        main = [(f"spec.flows[{index}]", step) for index, step in enumerate(self.flows)]
+        return main + [(f"spec.onExit[{index}]", step) for index, step in enumerate(self.on_exit or ())]

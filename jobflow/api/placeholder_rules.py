@@ -15,6 +15,7 @@ from jobflow.api.parameter_values import MAX_VALUE_BYTES, outside_enum
 from jobflow.api.parameters import TemplateParameter
 from jobflow.api.placeholders import (
     CONTEXT_NAMES,
+    EXIT_NAMES,
     PlaceholderProblem,
     Reference,
     mentions,
@@ -78,13 +79,22 @@ def judged(path: str, tree: Any, judge: Judge) -> Iterator[Problem]:
         yield Problem(below(path, problem.path), problem.message)
 
 
-def known(reference: Reference, names: Sequence[str], lacks: str, noun: str) -> str:
-    """What is wrong with a reference to a parameter or to the context."""
+def known(
+    reference: Reference, names: Sequence[str], words: tuple[str, str], context: Sequence[str] = CONTEXT_NAMES
+) -> str:
+    """What is wrong with a reference to a parameter or to the context.
+
+    `words` say that a parameter is lacking, and which there are.
+    """
     match reference.root:
         case "params" if reference.name not in names:
-            return f"{lacks} {reference.name}{suggestion_or_list(reference.name, names, noun)}"
-        case "context" if len(reference.path) > 1 or reference.name not in CONTEXT_NAMES:
-            hint = suggestion_or_list(reference.name, CONTEXT_NAMES, "there are")
+            return f"{words[0]} {reference.name}{suggestion_or_list(reference.name, names, words[1])}"
+        case "context" if reference.name in EXIT_NAMES and reference.name not in context:
+            return (
+                "how the flow ended is known to the steps of onExit alone; give it to a template as an argument there"
+            )
+        case "context" if len(reference.path) > 1 or reference.name not in context:
+            hint = suggestion_or_list(reference.name, context, "there are")
             return f"the context has no {'.'.join(reference.path)}{hint}"
         case "loop":
             return "a step is not repeated here, so there is nothing to count; loops are not available"

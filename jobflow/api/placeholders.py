@@ -26,6 +26,7 @@ from jobflow.api.trees import is_number, kind
 PARAMS, STEPS, CONTEXT, LOOP = ROOTS = ("params", "steps", "context", "loop")
 OUTPUTS = "outputs"
 CONTEXT_NAMES = ("name", "namespace", "uid", "step", "attempt")  # of the flow, and of the step within it
+EXIT_NAMES = ("phase", "reason")  # how the flow ended, and why: for the steps of onExit only
 
 MAX_INSERTED_CHARACTERS = 512 * 1024  # a Job of a megabyte is about what etcd takes
 SHOWN_CHARACTERS = 60  # of what is no placeholder: enough to find it by

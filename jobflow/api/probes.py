@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobflow.api.config_keys import ConfigFound, ConfigKeys
+from jobflow.api.exits import ExitsFound, ExitsOf
 from jobflow.api.outputs import OutputsFound, OutputsOf
 
 
@@ -164,7 +165,7 @@ class PodList:
     period: int
 
 
-Question = Probe | PodList | OutputsOf | ConfigKeys
+Question = Probe | PodList | OutputsOf | ExitsOf | ConfigKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ class PodsFound:
     problem: str = ""
 
 
-Answer = Verdict | PodsFound | OutputsFound | ConfigFound
+Answer = Verdict | PodsFound | OutputsFound | ExitsFound | ConfigFound
 
 
 def _bracketed(host: str) -> str:

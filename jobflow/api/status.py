@@ -43,6 +43,7 @@ class StepPhase(StrEnum):
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
+    SKIPPED = "Skipped"
     UNREACHABLE = "Unreachable"
 
     @cached_property
@@ -56,7 +57,7 @@ class StepPhase(StrEnum):
         return self in (StepPhase.PENDING, StepPhase.RUNNING)
 
 
-SETTLED_PHASES = frozenset({StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.UNREACHABLE})
+SETTLED_PHASES = frozenset({StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED, StepPhase.UNREACHABLE})
 
 
 class Reason(StrEnum):
@@ -75,6 +76,7 @@ class Reason(StrEnum):
     JOB_ABORTED = "JobAborted"
     DEPENDENCY_FAILED = "DependencyFailed"
     FLOW_FAILED = "FlowFailed"
+    FLOW_SUCCEEDED = "FlowSucceeded"  # the flow was done before this step could start
     STEP_FAILED = "StepFailed"
     INVALID_SPEC = "InvalidSpec"
     PATCH_INVALID = "PatchInvalid"
@@ -89,11 +91,24 @@ class Reason(StrEnum):
     PROBE_TASK_UNKNOWN = "ProbeTaskUnknown"
     COUNTS_LOST = "CountsLost"
     COLLECTING_OUTPUTS = "CollectingOutputs"  # its Job has ended, and what it left is being read
+    READING_EXIT_CODE = "ReadingExitCode"  # its Job has failed, and how its containers ended is being read
     OUTPUT_TOO_LARGE = "OutputTooLarge"
     OUTPUT_MISSING = "OutputMissing"
     OUTPUT_NOT_JSON = "OutputNotJSON"
+    WHEN_FALSE = "WhenFalse"  # a condition of the step does not hold
+    TARGETS_SKIPPED = "TargetsSkipped"
+    EXPRESSION_ERROR = "ExpressionError"
+    RETRY_BACKOFF = "RetryBackoff"  # an attempt has failed, and the next one is due later
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    PENDING_DEADLINE_EXCEEDED = "PendingDeadlineExceeded"
+    FAIL_FAST = "FailFast"  # ended because the end of the flow was decided
+    FINALIZING = "Finalizing"  # the end is decided, and the onExit steps run
+    ON_EXIT_FAILED = "OnExitFailed"  # the flow has succeeded, and an onExit step has not
     CRD_OUTDATED = "CRDOutdated"
     FOREIGN_CONTROLLER = "ForeignController"
+
+
+READING = (Reason.COLLECTING_OUTPUTS, Reason.READING_EXIT_CODE)  # the Job has ended, and its step not yet
 
 
 class RunningHistory(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -161,11 +176,28 @@ class OutputStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     message: Annotated[str, Meta(description="Why the Job left none.")] = ""
 
 
+class AttemptStatus(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One attempt of a step that failed and was followed by another."""
+
+    attempt: Annotated[int, Meta(description="Which attempt, from 0.", ge=0)]
+    jobName: Annotated[str, Meta(description="Name of its Job.")] = ""
+    jobUID: Annotated[str, Meta(description="UID of its Job.")] = ""
+    startTime: Annotated[datetime | None, Meta(description="When its Job was created.")] = None
+    completionTime: Annotated[datetime | None, Meta(description="When its Job ended.")] = None
+    reason: Annotated[str, Meta(description="One CamelCase word that says why it failed.")] = ""
+    message: Annotated[str, Meta(description="The reason as a sentence.")] = ""
+    exitCode: Annotated[
+        int | None, Meta(description="Exit code of the first container that ended with an error, where it was read.")
+    ] = None
+
+
 class FlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     """One step: where it stands, why, and which child carries it."""
 
     name: Annotated[str, Meta(description="Name of the step.")]
-    phase: Annotated[StepPhase, Meta(description="Waiting, Pending, Running, Succeeded, Failed or Unreachable.")]
+    phase: Annotated[
+        StepPhase, Meta(description="Waiting, Pending, Running, Succeeded, Failed, Skipped or Unreachable.")
+    ]
     reason: Annotated[str, Meta(description="One CamelCase word that says why.")] = ""
     message: Annotated[str, Meta(description="The reason as a sentence.")] = ""
     attempt: Annotated[int, Meta(description="The attempt that the child is, from 0.", ge=0)] = 0
@@ -175,8 +207,18 @@ class FlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     jobName: Annotated[str, Meta(description="Name of the child Job.")] = ""
     jobUID: Annotated[str, Meta(description="UID of the child Job.")] = ""
     startTime: Annotated[datetime | None, Meta(description="When the child was created.")] = None
+    runningTime: Annotated[
+        datetime | None, Meta(description="When the child first ran; told where the step has a deadline.")
+    ] = None
     completionTime: Annotated[datetime | None, Meta(description="When the child ended.")] = None
     podFailureRatio: Annotated[str, Meta(description="Failed pods of the attempt / its pods, such as 1/4.")] = ""
+    exitCode: Annotated[
+        int | None,
+        Meta(description="Exit code of the first container that ended with an error; read where the step has retry."),
+    ] = None
+    attempts: Annotated[
+        tuple[AttemptStatus, ...], Meta(description="The newest attempts that failed before this one, oldest first.")
+    ] = ()
     outputs: Annotated[
         tuple[OutputStatus, ...], Meta(description="What its Job left for later steps, in the order of spec.outputs.")
     ] = ()
@@ -201,6 +243,10 @@ class JobFlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     outcome: Annotated[
         Outcome | None, Meta(description="How the flow ended, Succeeded or Failed; absent until decided.")
     ] = None
+    outcomeReason: Annotated[
+        str, Meta(description="Why the flow failed, in one CamelCase word; kept while its onExit steps run.")
+    ] = ""
+    outcomeMessage: Annotated[str, Meta(description="The same as a sentence.")] = ""
     observedGeneration: Annotated[int, Meta(description="The metadata.generation that this status tells of.", ge=0)] = 0
     specHash: Annotated[
         str, Meta(description="Hash of the steps and edges, which are frozen from the flow's creation.")
@@ -214,7 +260,9 @@ class JobFlowStatus(Struct, frozen=True, gc=False, omit_defaults=True):
     nextFlows: Annotated[
         tuple[str, ...], Meta(description="Steps that start once the children that now run have completed.")
     ] = ()
-    flowStatuses: Annotated[tuple[FlowStatus, ...], Meta(description="Each step, in the order of spec.flows.")] = ()
+    flowStatuses: Annotated[
+        tuple[FlowStatus, ...], Meta(description="Each step, in the order of spec.flows, then those of spec.onExit.")
+    ] = ()
 
 
 class JobTemplateStatus(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobflow.api.cycles import find_cycles
-from jobflow.api.jobflow import FlowStep, JobFlowSpec
+from jobflow.api.jobflow import JobFlowSpec
 from jobflow.api.names import (
     DNS_SUBDOMAIN,
     MAX_LABEL_CHARACTERS,
@@ -21,11 +20,16 @@ from jobflow.api.names import (
     child_name,
     pod_suffix_length,
 )
-from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.problems import Problem
+from jobflow.api.validate_conditions import condition_problems
+from jobflow.api.validate_deadlines import deadline_problems
+from jobflow.api.validate_dependencies import cycle_problems, dependency_problems, target_problems
+from jobflow.api.validate_ends import end_problems
 from jobflow.api.validate_outputs import output_problems
 from jobflow.api.validate_parameters import flow_parameter_problems
 from jobflow.api.validate_patch import patch_problems
-from jobflow.api.validate_probe import probe_problems
+from jobflow.api.validate_retry import retry_problems
+from jobflow.api.validate_switches import switch_problems
 from jobflow.api.validate_template import SERVICE_PLUGINS, task_name, template_problems, whole
 
 __all__ = [
@@ -48,23 +52,24 @@ def flow_problems(spec: JobFlowSpec, name: str = "") -> list[Problem]:
     `name` is the JobFlow's, where it is known; without it only the spec is judged.
     """
     problems = object_name_problems(name) if name else []
-    positions: dict[str, int] = {}
-    for index, step in enumerate(spec.flows):
-        problems += _step_name_problems(step.name, f"spec.flows[{index}].name")
-        first = positions.setdefault(step.name, index)
-        if first != index:
-            problems.append(_duplicate(step.name, index, first))
-    for index, step in enumerate(spec.flows):
-        problems += _target_problems(index, step, positions)
-        problems += patch_problems(step, f"spec.flows[{index}]")
-        if step.depends_on and step.depends_on.wait_for and not step.targets:
-            said = "there are no targets that could run or complete; add targets, or take waitFor away"
-            problems.append(Problem(f"spec.flows[{index}].dependsOn.waitFor", said))
-        if step.depends_on and step.depends_on.probe:
-            path = f"spec.flows[{index}].dependsOn"
-            problems += probe_problems(step.depends_on.probe, step.depends_on.wait_for, len(step.targets), path)
+    places: dict[str, str] = {}
+    for path, step in spec.every_step:
+        problems += _step_name_problems(step.name, f"{path}.name")
+        first = places.setdefault(step.name, path)
+        if first != path:
+            problems.append(_duplicate(step.name, path, first))
+    borne = frozenset(step.name for _, step in spec.every_step if step.continue_on_fail)
+    for path, step in spec.every_step:
+        problems += target_problems(path, step, places)
+        problems += patch_problems(step, path)
+        problems += dependency_problems(path, step, borne)
+    problems += end_problems(spec)
     problems += flow_parameter_problems(spec)
-    return problems + output_problems(spec.flows) + _cycle_problems(spec.flows, positions)
+    problems += condition_problems(spec)
+    problems += switch_problems(spec)
+    problems += deadline_problems(spec)
+    problems += retry_problems(spec)
+    return problems + output_problems(spec) + cycle_problems(spec.every_step, places)
 
 
 def name_problems(
@@ -143,43 +148,5 @@ def _step_name_problems(name: str, path: str) -> list[Problem]:
     return []
 
 
-def _duplicate(name: str, index: int, first: int) -> Problem:
-    return Problem(
-        f"spec.flows[{index}].name",
-        f'step "{name}" is already defined at spec.flows[{first}]; give each step a name of its own',
-    )
-
-
-def _target_problems(index: int, step: FlowStep, positions: Mapping[str, int]) -> list[Problem]:
-    problems = []
-    for place, target in enumerate(step.depends_on.targets if step.depends_on else ()):
-        path = f"spec.flows[{index}].dependsOn.targets[{place}]"
-        if target == step.name:
-            problems.append(Problem(path, f'step "{target}" depends on itself, so it would never start'))
-        elif target not in positions:
-            others = [name for name in positions if name != step.name]
-            hint = suggestion_or_list(target, others, "the other steps are")
-            problems.append(Problem(path, f'"{target}" is not a step of this flow{hint}'))
-    return problems
-
-
-def _cycle_problems(steps: list[FlowStep], positions: Mapping[str, int]) -> list[Problem]:
-    waits_for: dict[str, list[str]] = {name: [] for name in positions}
-    for step in steps:
-        waits_for[step.name] += [target for target in step.targets if target != step.name]
-    return [
-        Problem(
-            _edge_path(steps, circle[0], circle[1]),
-            f"these steps wait for each other, so none would ever start: {' -> '.join(circle)} "
-            "(each waits for the next); take one of these dependencies away",
-        )
-        for circle in find_cycles(waits_for)
-    ]
-
-
-def _edge_path(steps: list[FlowStep], name: str, target: str) -> str:
-    """The field where step `name` says that it waits for `target`."""
-    for index, step in enumerate(steps):
-        if step.name == name and target in step.targets and step.depends_on:
-            return f"spec.flows[{index}].dependsOn.targets[{step.depends_on.targets.index(target)}]"
-    return "spec.flows"
+def _duplicate(name: str, path: str, first: str) -> Problem:
+    return Problem(f"{path}.name", f'step "{name}" is already defined at {first}; give each step a name of its own')

@@ -43,7 +43,7 @@ def template_parameter_problems(spec: Mapping[str, Any]) -> list[Problem]:
     def judge(reference: Reference) -> str:
         if reference.root == STEPS:
             return "a template knows nothing of the flow; declare a parameter and pass it as an argument of the step"
-        return known(reference, names, "it declares no parameter", "those it declares are")
+        return known(reference, names, ("it declares no parameter", "those it declares are"))
 
     rest = {name: below for name, below in spec.items() if name != FIELD}
     return problems + list(judged("spec", rest, judge)) + list(narrow("spec", rest, "a JobTemplate"))

@@ -1,6 +1,6 @@
 """Rules of a step's outputs and of the placeholders that use them, as far as the spec alone shows it.
 
-In: the steps of a flow. Out: Problems: outputs that are declared twice, without a source or with a path that is none;
+In: a parsed spec. Out: Problems: outputs that are declared twice, without a source or with a path that is none;
 placeholders of outputs that no step declares; outputs that would decide on what runs and with which rights. What only
 shows in the template (which task says it, where a parameter goes) lint tells where the files have it, and the step
 when it starts.
@@ -14,19 +14,19 @@ from typing import Any
 import msgspec
 
 from jobflow.api.guarded import guarded_field
-from jobflow.api.jobflow import FlowStep
+from jobflow.api.jobflow import FlowStep, JobFlowSpec
 from jobflow.api.outputs import MAX_OUTPUT_BYTES, StepOutput, path_parts
 from jobflow.api.placeholders import STEPS, Path, PlaceholderProblem, Reference, references, written
 from jobflow.api.problems import Problem, suggestion_or_list
 
 
-def output_problems(steps: list[FlowStep]) -> list[Problem]:
+def output_problems(spec: JobFlowSpec) -> list[Problem]:
     """What is wrong with the outputs of a flow, declared and used."""
-    declared = {step.name: {output.name for output in step.outputs or ()} for step in steps}
+    declared = {step.name: {output.name for output in step.outputs or ()} for _, step in spec.every_step}
     problems: list[Problem] = []
-    for index, step in enumerate(steps):
-        problems += _declared(step.outputs or (), f"spec.flows[{index}].outputs")
-        problems += _used(step, f"spec.flows[{index}]", declared)
+    for path, step in spec.every_step:
+        problems += _declared(step.outputs or (), f"{path}.outputs")
+        problems += _used(step, path, declared)
     return problems
 
 

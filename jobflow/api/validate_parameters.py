@@ -6,15 +6,26 @@ In: a parsed flow. Out: Problems with field paths. What its templates say to the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jobflow.api.condition_params import condition_params
 from jobflow.api.jobflow import FlowStep, JobFlowSpec, Patch
 from jobflow.api.parameters import TEMPLATE_FIELD as FIELD
 from jobflow.api.parameters import Argument
 from jobflow.api.placeholder_rules import TOO_DEEP, below, declarations, judged, known, narrow, too_large
-from jobflow.api.placeholders import PARAMS, STEPS, PlaceholderProblem, Reference, mentions, references
-from jobflow.api.problems import Problem, suggestion_or_list
+from jobflow.api.placeholders import (
+    CONTEXT_NAMES,
+    EXIT_NAMES,
+    PARAMS,
+    STEPS,
+    PlaceholderProblem,
+    Reference,
+    mentions,
+    references,
+)
+from jobflow.api.problems import Problem
+from jobflow.api.reach import Reach
 from jobflow.api.trees import too_deep
 
 
@@ -23,10 +34,11 @@ def flow_parameter_problems(spec: JobFlowSpec) -> list[Problem]:
     declared = spec.parameters or []
     problems = list(declarations(declared, "spec.parameters")) if declared else []
     names = [parameter.name for parameter in declared]
-    steps = [(index, step) for index, step in enumerate(spec.flows) if step.arguments or step.patch]
-    reach = _Reach(spec.flows) if steps else _Reach(())
-    for index, step in steps:
-        problems += _step(step, f"spec.flows[{index}]", names, reach)
+    steps = [(path, step) for path, step in spec.every_step if step.arguments or step.patch]
+    if steps:
+        reach = Reach(spec)
+        for path, step in steps:
+            problems += _step(step, path, names, reach)
     return problems
 
 
@@ -34,7 +46,7 @@ def unset_problems(spec: JobFlowSpec) -> list[Problem]:
     """Parameters that steps use and that have no value: such a flow runs only where one is given to it."""
     if not spec.parameters:
         return []
-    used = {ref.name for step in spec.flows for _, ref in step_references(step) if ref.root == PARAMS}
+    used = _used(spec)
     return [
         Problem(f"spec.parameters[{index}]", f"parameter {parameter.name} has no value; {_how_to_give(parameter.name)}")
         for index, parameter in enumerate(spec.parameters)
@@ -46,13 +58,19 @@ def unused_problems(spec: JobFlowSpec) -> list[Problem]:
     """Parameters that no step uses."""
     if not spec.parameters:
         return []
-    used = {ref.name for step in spec.flows for _, ref in step_references(step) if ref.root == PARAMS}
-    said = "no argument and no patch uses this parameter: $(params.{0})"
+    used = _used(spec)
+    said = "no argument, patch or condition uses this parameter: $(params.{0})"
     return [
         Problem(f"spec.parameters[{index}].name", said.format(parameter.name))
         for index, parameter in enumerate(spec.parameters)
         if parameter.name not in used
     ]
+
+
+def _used(spec: JobFlowSpec) -> set[str]:
+    """The parameters that something in the flow names."""
+    named = {ref.name for _, step in spec.every_step for _, ref in step_references(step) if ref.root == PARAMS}
+    return named | condition_params(spec)
 
 
 def step_references(step: FlowStep) -> Iterator[tuple[str, Reference]]:
@@ -75,32 +93,7 @@ def is_filled(step: FlowStep, template: Mapping[str, Any]) -> bool:
     return bool(template.get(FIELD)) or has_mentions(step)
 
 
-class _Reach:
-    """Which steps a step waits for, directly or through others; told for the few steps that ask."""
-
-    def __init__(self, steps: Iterable[FlowStep]) -> None:
-        self._targets = {step.name: step.targets for step in steps}
-
-    def __contains__(self, step: str) -> bool:
-        return step in self._targets
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._targets)
-
-    def of(self, step: str) -> set[str]:
-        """The transitive targets."""
-        found: set[str] = set()
-        todo = list(self._targets.get(step, ()))
-        while todo:
-            name = todo.pop()
-            if name not in found:
-                found.add(name)
-                todo += self._targets.get(name, ())
-        return found
-
-
-def _step(step: FlowStep, path: str, names: Sequence[str], reach: _Reach) -> Iterator[Problem]:
+def _step(step: FlowStep, path: str, names: Sequence[str], reach: Reach) -> Iterator[Problem]:
     deep = [index for index, argument in enumerate(step.arguments or ()) if too_deep(argument.value)]
     if deep:
         yield Problem(f"{path}.arguments[{deep[0]}].value", TOO_DEEP)
@@ -109,26 +102,22 @@ def _step(step: FlowStep, path: str, names: Sequence[str], reach: _Reach) -> Ite
     if step.patch and FIELD in step.patch.partial[1]:
         said = "no Job has parameters; give values to those of the template with the step's arguments"
         yield Problem(f"{path}.patch.{step.patch.partial[0]}.{FIELD}", said)
-    targets: set[str] | None = None
 
     def judge(reference: Reference) -> str:
-        nonlocal targets
-        if reference.root != STEPS:
-            return known(reference, names, "the flow has no parameter", "the flow's parameters are")
-        targets = reach.of(step.name) if targets is None else targets
-        if reference.name in targets:
-            return ""
-        if reference.name == step.name:
-            return "a step cannot use its own outputs"
-        if reference.name not in reach:
-            hint = suggestion_or_list(reference.name, (n for n in reach.names if n != step.name), "the other steps are")
-            return f'"{reference.name}" is not a step of this flow{hint}'
-        return f"step {step.name} does not wait for {reference.name}; add {reference.name} to its dependsOn.targets"
+        return refused_placeholder(reference, step.name, names, reach)
 
     for part, tree, typed in _trees(step):
         yield from judged(f"{path}.{part}", tree, judge)
         if typed:
             yield from narrow(f"{path}.{part}", tree, "jobSpec")
+
+
+def refused_placeholder(reference: Reference, step: str, names: Sequence[str], reach: Reach) -> str:
+    """What is wrong with a placeholder in the step, or nothing; `names` are the flow's parameters."""
+    if reference.root == STEPS:
+        return reach.refused(step, reference.name)
+    context = (*CONTEXT_NAMES, *EXIT_NAMES) if step in reach.on_exit else CONTEXT_NAMES
+    return known(reference, names, ("the flow has no parameter", "the flow's parameters are"), context)
 
 
 def _trees(step: FlowStep) -> Iterator[tuple[str, Any, bool]]:

@@ -59,15 +59,20 @@ class Children:
         return uid in self._by_flow.get(flow_uid, {}) or uid in self._vanished.get(flow_uid, {})
 
     def settle(self, flow_uid: str, status: JobFlowStatus) -> None:
-        """Forget vanished children whose end, or whose successor, the committed status has."""
+        """Forget vanished children whose end, or whose successor, the committed status has.
+
+        That a later attempt of their step is due says that they have ended, whether or not it has begun.
+        """
         vanished = self._vanished.get(flow_uid)
         if not vanished:
             return
         records = {record.jobName: record for record in status.flowStatuses}
+        steps = {record.name: record for record in status.flowStatuses}
         still = {
             uid: child
             for uid, child in vanished.items()
             if not ((record := records.get(child.name)) and _is_told(child, record, vanished))
+            and not _is_of_earlier_attempt(child, steps)
         }
         if still:
             self._vanished[flow_uid] = still
@@ -119,6 +124,16 @@ def _is_told(child: ChildView, record: FlowStatus, vanished: Mapping[str, ChildV
     if record.jobUID in ("", child.uid) or record.jobUID in vanished:
         return False
     return record.startTime is not None and child.created <= record.startTime
+
+
+def _is_of_earlier_attempt(child: ChildView, steps: Mapping[str, FlowStatus]) -> bool:
+    """Whether the committed record of its step is of a later attempt, or of a result that none follows."""
+    step = child.node.step if child.node is not None else child.name.removeprefix(f"{child.flow}-")
+    record = steps.get(step)
+    if record is None:
+        return False
+    attempt = child.node.attempt if child.node is not None else 0
+    return attempt < record.attempt or (attempt > 0 and record.phase.settled)
 
 
 def _drop(index: dict[str, dict[str, ChildView]], key: str, uid: str) -> None:

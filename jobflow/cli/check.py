@@ -15,14 +15,15 @@ from jobflow.api import names, resources
 from jobflow.api.problems import Problem, suggestion_or_list
 from jobflow.api.resources import Resource
 from jobflow.cli.check_cron import cron_job_problems
+from jobflow.cli.check_deadlines import deadline_findings
 from jobflow.cli.check_dependencies import dependency_findings
 from jobflow.cli.check_endless import endless_findings
 from jobflow.cli.check_fields import Fields
 from jobflow.cli.check_outputs import output_findings
 from jobflow.cli.check_parameters import parameter_findings
-from jobflow.cli.check_pods import pod_problems
 from jobflow.cli.check_references import TEMPLATES, Named, duplicate_findings, named_object, template_findings
 from jobflow.cli.documents import Document, Documents, Finding, Severity
+from jobflow.local.volcano.pod_problems import pod_problems
 
 ACCEPTED: Mapping[str, Resource] = {
     resource.kind: resource
@@ -38,6 +39,7 @@ ACCEPTED: Mapping[str, Resource] = {
         resources.NAMESPACE,
     )
 }
+NEEDED = frozenset({"flows", "parameters"})  # of a flow's spec: without these the other fields cannot be judged
 
 
 def check(documents: Documents, namespace: str = "default") -> list[Finding]:
@@ -58,6 +60,8 @@ def check(documents: Documents, namespace: str = "default") -> list[Finding]:
             if resource in (*TEMPLATES, resources.VOLCANO_JOB):
                 findings += endless_findings(document)
                 findings += dependency_findings(document)
+            elif resource == resources.JOB_FLOW:
+                findings += deadline_findings(document)
             named += named_object(document, resource, namespace)
     findings += duplicate_findings(named)
     findings += template_findings(named)
@@ -96,7 +100,7 @@ def _object_findings(document: Document, resource: Resource, fields: Fields) -> 
 
 
 def _is_told(path: str, told: set[str]) -> bool:
-    return path in told or (path.startswith("spec.flows[") and f"{path}.name" in told)
+    return path in told or (path.startswith(("spec.flows[", "spec.onExit[")) and f"{path}.name" in told)
 
 
 def _rule_problems(data: Mapping[str, Any], resource: Resource) -> list[Problem]:
@@ -131,11 +135,12 @@ def _flow_problems(spec: Mapping[str, Any]) -> list[Problem]:
     from jobflow.api.validate import flow_problems
 
     try:
-        judged = {"flows": spec.get("flows", []), "parameters": spec.get("parameters")}  # no rule needs the others
-        steps = JobFlowSpec.model_validate(judged)
-    except ValidationError:
+        return flow_problems(JobFlowSpec.model_validate(spec))
+    except ValidationError as error:
+        wrong = {detail["loc"][0] for detail in error.errors()}
+    if wrong & NEEDED:
         return []  # a wrong type or a missing name, told by the schema
-    return flow_problems(steps)
+    return flow_problems(JobFlowSpec.model_validate({name: below for name, below in spec.items() if name not in wrong}))
 
 
 def _metadata_findings(document: Document, resource: Resource, fields: Fields) -> list[Finding]:

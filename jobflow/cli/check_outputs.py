@@ -31,15 +31,15 @@ def output_findings(named: list[Named]) -> Iterator[Finding]:
     templates = {(one.namespace, one.name): one for one in named if one.resource in TEMPLATES}
     for flow in named:
         spec = _parsed(flow) if flow.resource == resources.JOB_FLOW else None
-        for index, step in enumerate(spec.flows if spec else ()):
+        for path, step in spec.every_step if spec else ():
             if not (step.outputs or step.arguments or step.patch):
                 continue
             place = "" if step.cluster_template else flow.namespace
             template = templates.get((place, step.template))
             found = template.document.data.get("spec") if template else None
             job = _Job(found if isinstance(found, Mapping) else None, _patch(step))
-            yield from _source_findings(flow, step, f"spec.flows[{index}].outputs", job)
-            yield from _use_findings(flow, step, f"spec.flows[{index}]", job)
+            yield from _source_findings(flow, step, f"{path}.outputs", job)
+            yield from _use_findings(flow, step, path, job)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,26 +84,26 @@ def _step_findings(flow: Named, spec: JobFlowSpec, templates: Templates, maps: C
     from jobflow.cli.offline import frozen_flow
 
     concerned = [
-        (index, step, template)
-        for index, step in enumerate(spec.flows)
+        (path, step, template)
+        for path, step in spec.every_step
         if (template := _template(flow, step, templates))
         and (step.arguments or is_filled(step, template.document.data["spec"]))
     ]
     if not concerned:
         return
     wrong = [
-        finding for index, step, template in concerned for finding in _argument_findings(flow, index, step, template)
+        finding for path, step, template in concerned for finding in _argument_findings(flow, path, step, template)
     ]
     yield from wrong
     frozen = frozen_flow(flow.document.data, flow.namespace)
-    for index, step, template in concerned if not wrong and not frozen.compiled.problems else ():
+    for path, step, template in concerned if not wrong and not frozen.compiled.problems else ():
         if template_parameter_problems(template.document.data["spec"]):
             continue  # told of the template
         compiled = frozen.compiled.graph.by_name[step.name]
-        yield from _made_findings(flow, f"spec.flows[{index}]", (frozen, compiled, template), maps)
+        yield from _made_findings(flow, path, (frozen, compiled, template), maps)
 
 
-def _argument_findings(flow: Named, index: int, step: FlowStep, template: Named) -> Iterator[Finding]:
+def _argument_findings(flow: Named, path: str, step: FlowStep, template: Named) -> Iterator[Finding]:
     """What is given against what is asked for, field by field."""
     from jobflow.api.validate_arguments import argument_problems, template_parameters, written_outside_enum
 
@@ -111,13 +111,13 @@ def _argument_findings(flow: Named, index: int, step: FlowStep, template: Named)
         declared = {one.name: one for one in template_parameters(template.document.data["spec"])}
     except ValueError:
         return
-    places = {argument.name: f"spec.flows[{index}].arguments[{at}]" for at, argument in enumerate(step.arguments or ())}
+    places = {argument.name: f"{path}.arguments[{at}]" for at, argument in enumerate(step.arguments or ())}
     given = {argument.name: argument.value for argument in step.arguments or ()}
     told = f"{template.resource.kind} {template.name}"
     for problem in argument_problems(given, declared, told, "arguments"):
         name = problem.path.partition("[")[2].rstrip("]")
-        path = f"{places[name]}.name" if name in places else f"spec.flows[{index}].name"
-        yield flow.document.finding(Severity.ERROR, path, problem.message)
+        place = f"{places[name]}.name" if name in places else f"{path}.name"
+        yield flow.document.finding(Severity.ERROR, place, problem.message)
     for argument in step.arguments or ():
         outside = written_outside_enum(argument, declared[argument.name]) if argument.name in declared else None
         if outside:

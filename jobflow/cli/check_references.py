@@ -18,6 +18,7 @@ from jobflow.cli.documents import Document, Finding, Severity
 if TYPE_CHECKING:
     from jobflow.api.jobflow import FlowStep, JobFlowSpec
 
+STEP_LISTS = ("flows", "onExit")  # of a JobFlow's spec
 TEMPLATES = (resources.JOB_TEMPLATE, resources.CLUSTER_JOB_TEMPLATE)
 
 
@@ -75,17 +76,17 @@ def template_findings(named: list[Named]) -> Iterator[Finding]:
 def _probe_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> Iterator[Finding]:
     """Probes of a task, where the templates of all targets are in the files and none has such a task."""
     spec = _parsed(flow)
-    runs = {step.name: _place(flow, step) for step in spec.flows} if spec else {}
-    for index, step in enumerate(spec.flows if spec else ()):
+    runs = {step.name: _place(flow, step) for _, step in spec.every_step} if spec else {}
+    for path, step in spec.every_step if spec else ():
         found = [templates.get(runs.get(target, (flow.namespace, target))) for target in step.targets]
         if step.depends_on is None or step.depends_on.probe is None or not found or None in found:
             continue
         known = {task for template in found if template for task in _task_names(template)}
         for where, task in step.depends_on.probe.task_names:
             if task not in known:
-                path = f"spec.flows[{index}].dependsOn.probe.{where}.taskName"
+                at = f"{path}.dependsOn.probe.{where}.taskName"
                 said = f'no target has a task "{task}"{suggestion_or_list(task, sorted(known), "the tasks are")}'
-                yield flow.document.finding(Severity.ERROR, path, said)
+                yield flow.document.finding(Severity.ERROR, at, said)
 
 
 def _task_names(template: Named) -> list[str]:
@@ -104,7 +105,7 @@ def _patch_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> 
     from jobflow.reconcile.patch import PatchProblem, patched
 
     spec = _parsed(flow)
-    for index, step in enumerate(spec.flows if spec else ()):
+    for path, step in spec.every_step if spec else ():
         template = templates.get(_place(flow, step))
         whole = template.document.data.get("spec") if template else None
         for name in step.patch.injected if step.patch else ():
@@ -112,13 +113,13 @@ def _patch_findings(flow: Named, templates: Mapping[tuple[str, str], Named]) -> 
                 f"{INJECTED[name]} counts as unset, since Volcano's own CRD writes {' and '.join(INJECTED)} into every "
                 "jobSpec; to set it, write patch.spec"
             )
-            yield flow.document.finding(Severity.WARNING, f"spec.flows[{index}].patch.jobSpec.{name}", said)
+            yield flow.document.finding(Severity.WARNING, f"{path}.patch.jobSpec.{name}", said)
         if step.patch is None or not isinstance(whole, Mapping) or is_filled(step, whole):
             continue  # with values to put in first, told by `check_parameters.py`
         try:
             patched(whole, step.patch.meant, private=False)
         except PatchProblem as problem:
-            yield flow.document.finding(Severity.ERROR, f"spec.flows[{index}].patch", str(problem))
+            yield flow.document.finding(Severity.ERROR, f"{path}.patch", str(problem))
 
 
 def _place(flow: Named, step: FlowStep) -> tuple[str, str]:
@@ -154,18 +155,25 @@ class Reference:
 def steps_of(data: Mapping[str, Any]) -> Iterator[Reference]:
     """The steps that have a name, whatever else is wrong with the flow."""
     spec = data.get("spec")
-    flows = spec.get("flows") if isinstance(spec, Mapping) else None
-    for index, step in enumerate(flows if isinstance(flows, list) else ()):
-        name = step.get("name") if isinstance(step, Mapping) else None
-        if not isinstance(name, str) or not name:
-            continue
-        reference = step.get("templateRef")
-        other = reference.get("name") if isinstance(reference, Mapping) else None
-        if isinstance(other, str) and other:
-            cluster = reference.get("kind") == resources.CLUSTER_JOB_TEMPLATE.kind
-            yield Reference(name, other, f"spec.flows[{index}].templateRef.name", cluster)
-        else:
-            yield Reference(name, name, f"spec.flows[{index}].name")
+    for field in STEP_LISTS:
+        steps = spec.get(field) if isinstance(spec, Mapping) else None
+        for index, step in enumerate(steps if isinstance(steps, list) else ()):
+            if isinstance(step, Mapping):
+                yield from _reference(step, f"spec.{field}[{index}]")
+
+
+def _reference(step: Mapping[str, Any], path: str) -> Iterator[Reference]:
+    name = step.get("name")
+    if not isinstance(name, str) or not name:
+        return
+    reference = step.get("templateRef")
+    written = reference if isinstance(reference, Mapping) else {}
+    other = written.get("name")
+    if isinstance(other, str) and other:
+        cluster = written.get("kind") == resources.CLUSTER_JOB_TEMPLATE.kind
+        yield Reference(name, other, f"{path}.templateRef.name", cluster)
+    else:
+        yield Reference(name, name, f"{path}.name")
 
 
 def _template_missing(flow: Named, step: Reference, templates: Mapping[tuple[str, str], Named]) -> Finding:

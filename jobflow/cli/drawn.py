@@ -18,6 +18,7 @@ from jobflow.api.children import ChildPhase, ChildView
 from jobflow.api.objects import FlowView
 from jobflow.api.resources import JOB_FLOW, VOLCANO_JOB
 from jobflow.api.status import FlowPhase, FlowStatus, JobFlowStatus, Outcome, OutputStatus, StepPhase
+from jobflow.cli.attempts import tried
 from jobflow.cli.pictures import FlowPicture, StepPicture, levels, one_line
 from jobflow.cli.pods import PodView, first_problem, pods_phrase
 
@@ -47,8 +48,31 @@ class JobFacts:
     pods: tuple[PodView, ...] = ()
 
 
+class _Target(Struct, frozen=True):
+    name: str = ""
+
+
+class _Group(Struct, frozen=True):
+    targets: list[str] = field(default_factory=list)
+    targetsWithStatus: list[_Target] | None = None
+
+
 class _DependsOn(Struct, frozen=True):
     targets: list[str] = field(default_factory=list)
+    targetsWithStatus: list[_Target] | None = None
+    orGroups: list[_Group] | None = None
+    expression: str | None = None
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Every step it names, each once."""
+        groups = [_Group(self.targets, self.targetsWithStatus), *(self.orGroups or ())]
+        named = [name for one in groups for name in (*one.targets, *(t.name for t in one.targetsWithStatus or ()))]
+        if self.expression:
+            from jobflow.api.expressions import steps_in  # only where there is one
+
+            named += steps_in(self.expression)
+        return tuple(dict.fromkeys(named))
 
 
 class _Step(Struct, frozen=True):
@@ -60,25 +84,39 @@ class _Spec(Struct, frozen=True):
     """As much of a JobFlow's spec as gives the drawing its shape."""
 
     flows: list[_Step] = field(default_factory=list)
+    onExit: list[_Step] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What each step waits for, and its level; in the order of the spec."""
+    """What each step waits for, and its level; in the order of the spec, the steps of onExit after all others."""
 
     targets: Mapping[str, tuple[str, ...]]
     levels: Mapping[str, int]
+    on_exit: frozenset[str] = frozenset()
+
+    @property
+    def decisive(self) -> int:
+        """How many steps the flow has to do to be done."""
+        return len(self.targets) - len(self.on_exit)
 
 
 @lru_cache(maxsize=SPECS_KEPT)
 def shape_of(spec: bytes) -> Shape:
     """The shape of a spec; an empty one where it cannot be read, which the flow's status then says."""
     try:
-        steps = decode(spec, type=_Spec).flows
+        read = decode(spec, type=_Spec)
     except ValidationError:
-        steps = []
-    targets = {step.name: tuple(step.dependsOn.targets) if step.dependsOn else () for step in steps}
-    return Shape(targets, levels(targets))
+        return Shape({}, {})
+    targets, last = _targets(read.flows), _targets(read.onExit or [])
+    placed = levels(targets)
+    begin = max(placed.values(), default=-1) + 1
+    placed |= {name: level + begin for name, level in levels(last).items()}
+    return Shape(targets | last, placed, frozenset(last))
+
+
+def _targets(steps: list[_Step]) -> dict[str, tuple[str, ...]]:
+    return {step.name: step.dependsOn.edges if step.dependsOn else () for step in steps}
 
 
 def flow_picture(flow: FlowView, facts: Callable[[str], JobFacts | None]) -> FlowPicture:
@@ -86,7 +124,7 @@ def flow_picture(flow: FlowView, facts: Callable[[str], JobFacts | None]) -> Flo
     status = flow.status
     shape = shape_of(flow.spec)
     phase = status.state.phase or FlowPhase.PENDING
-    steps = tuple(_step(entry, shape, facts) for entry in _entries(status, shape))
+    steps = tuple(_step(flow, entry, shape, facts) for entry in _entries(status, shape))
     return FlowPicture(
         kind=JOB_FLOW.kind,
         namespace=flow.namespace,
@@ -95,7 +133,7 @@ def flow_picture(flow: FlowView, facts: Callable[[str], JobFacts | None]) -> Flo
         phase=StepPhase.FAILED if status.outcome is Outcome.FAILED else FLOW_PHASES[phase],
         reason=status.state.reason,
         message=status.state.message or flow.status_problem,
-        progress=status.progress or f"0/{len(shape.targets)}",
+        progress=status.progress or f"0/{shape.decisive}",
         started=status.startTime,
         ended=status.completionTime,
         finished=status.completionTime is not None,
@@ -127,7 +165,7 @@ def _entries(status: JobFlowStatus, shape: Shape) -> list[FlowStatus]:
     return list(status.flowStatuses) or [FlowStatus(name, StepPhase.WAITING) for name in shape.targets]
 
 
-def _step(entry: FlowStatus, shape: Shape, facts: Callable[[str], JobFacts | None]) -> StepPicture:
+def _step(flow: FlowView, entry: FlowStatus, shape: Shape, facts: Callable[[str], JobFacts | None]) -> StepPicture:
     known = facts(entry.jobUID) if entry.jobUID else None
     return StepPicture(
         name=entry.name,
@@ -141,6 +179,9 @@ def _step(entry: FlowStatus, shape: Shape, facts: Callable[[str], JobFacts | Non
         detail=_detail(known, entry.phase) if known else "",
         job=entry.jobName,
         job_uid=entry.jobUID,
+        attempt=tried(flow, entry) if entry.attempt else None,
+        earlier=tuple((one.attempt + 1, one.jobUID) for one in entry.attempts),
+        on_exit=entry.name in shape.on_exit,
         outputs=tuple((output.name, _shown(output)) for output in entry.outputs if _tells(output, entry.phase)),
     )
 

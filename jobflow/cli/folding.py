@@ -20,6 +20,7 @@ BY_INTEREST = (  # what users look for first; folded last
     StepPhase.PENDING,
     StepPhase.UNREACHABLE,
     StepPhase.WAITING,
+    StepPhase.SKIPPED,
     StepPhase.SUCCEEDED,
 )
 INTEREST = {phase: len(BY_INTEREST) - rank for rank, phase in enumerate(BY_INTEREST)}

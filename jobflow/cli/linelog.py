@@ -6,10 +6,11 @@ steps is left out: it changes with each of them and says nothing that their own 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from jobflow.cli.pictures import FlowPicture, StepPicture, duration, why
-from jobflow.cli.tree import PLAIN_REASONS
+from jobflow.cli.tree import PLAIN_REASONS, with_attempt
 
 
 def changes(old: FlowPicture | None, new: FlowPicture, now: datetime) -> list[str]:
@@ -28,13 +29,17 @@ def changes(old: FlowPicture | None, new: FlowPicture, now: datetime) -> list[st
     return found
 
 
-def _heading(step: StepPicture) -> tuple[str, str]:
-    return step.phase, "" if step.reason in PLAIN_REASONS else step.reason
+def _heading(step: StepPicture) -> tuple[str, str, int]:
+    attempt = step.attempt.number if step.attempt is not None else 0
+    return step.phase, "" if step.reason in PLAIN_REASONS else step.reason, attempt
 
 
 def _told(step: StepPicture, now: datetime) -> list[str]:
     took = duration(step.started, step.ended, now) if step.ended else ""
-    return [took, "" if step.reason in PLAIN_REASONS else why(step), step.detail if step.phase.settled else ""]
+    said = "" if step.reason in PLAIN_REASONS else why(step)
+    if step.attempt is not None:
+        return [took, with_attempt(replace(step, detail=""), said, now), step.detail if step.phase.settled else ""]
+    return [took, said, step.detail if step.phase.settled else ""]
 
 
 def _line(now: datetime, subject: str, word: str, told: list[str]) -> str:

@@ -27,6 +27,7 @@ LOOKS: Mapping[StepPhase, Look] = {
     StepPhase.RUNNING: Look("●", "*", "cyan"),
     StepPhase.SUCCEEDED: Look("✔", "+", "green"),
     StepPhase.FAILED: Look("✖", "x", "bold red"),
+    StepPhase.SKIPPED: Look("↷", ">", "dim"),
     StepPhase.UNREACHABLE: Look("–", "-", "dim"),
 }
 

@@ -18,7 +18,7 @@ from jobflow.api.children import Node
 from jobflow.api.config_keys import ConfigFound, ConfigKeys, question, reference
 from jobflow.api.names import NameTooLong
 from jobflow.api.objects import FlowObject, TemplateObject, TemplateView, flow_view, template_view
-from jobflow.api.placeholders import CONTEXT, STEPS, Reference, Value
+from jobflow.api.placeholders import CONTEXT, EXIT_NAMES, STEPS, Reference, Value
 from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, CONFIG_MAP
 from jobflow.cli.documents import Document
 from jobflow.reconcile.arguments import CannotFill, Prepared, Unread, context_of, parameter_value, prepared, unknown
@@ -67,6 +67,8 @@ class _Scope(Scope):
             return f"known when step {reference.name} has ended"
         if reference.root == CONTEXT and reference.name == "uid":
             return "known when the JobFlow is in a cluster"
+        if reference.root == CONTEXT and reference.name in EXIT_NAMES:
+            return "known when the flow has ended"
         return self.missing.get(reference.name, "") if reference.root == "params" else ""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobflow.api.status import StepPhase
+from jobflow.cli.attempts import Tried
 
 DEFAULT_NAMESPACE = "default"
 
@@ -31,6 +32,9 @@ class StepPicture:
     job: str = ""
     job_uid: str = ""
     outputs: tuple[tuple[str, str], ...] = ()  # names, and values as JSON writes them
+    attempt: Tried | None = None  # where it is not the first
+    earlier: tuple[tuple[int, str], ...] = ()  # attempts before it, from 1, with the UIDs of their Jobs
+    on_exit: bool = False  # it runs when the end of the flow is decided
 
 
 @dataclass(frozen=True, slots=True)

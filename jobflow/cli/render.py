@@ -3,6 +3,7 @@
 In: files with JobFlows, their JobTemplates and ConfigMaps. Out: each step's Job as the controller would send it, as
 YAML or JSON, or with `--diff` how its spec differs from its template's. What only a cluster can say is left out: the
 owner reference, which holds the JobFlow's UID. What only the run can tell stays a placeholder, and a note says so.
+Another note has the conditions of a step that may be skipped, also those that the flow's switches come to.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,9 +120,26 @@ def _job(flow: Flow, step: Step, template: TemplateView, maps: ConfigMaps) -> Ma
     from jobflow.cli.offline import CannotMake, made
 
     try:
-        return made(flow, step, template, maps)
+        found = made(flow, step, template, maps)
     except CannotMake as problem:
         raise CannotRender(f"JobFlow {flow.name}: step {step.name}: {problem}") from problem
+    return replace(found, notices=(*_when(step), *found.notices)) if step.when else found
+
+
+def _when(step: Step) -> list[str]:
+    """The conditions of a step, as `when` has them: its own, and what the switches that name it come to."""
+    import yaml
+
+    from jobflow.api.conditions import written
+
+    told = yaml.safe_dump(
+        [written(condition) for condition in step.when],
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1_000_000,
+    )
+    return [f"step {step.name} runs only where these hold, when: {told.strip()}"]
 
 
 def _nothing(flow: str | None, step: str | None) -> str:

@@ -43,12 +43,13 @@ def report(flow: FlowPicture, evidence: Evidence, now: datetime, charset: Charse
     if not flow.steps:
         return [flow_line(flow, now, charset), *_job_lines(flow.uid, flow.phase, evidence)]
     if len(flow.steps) > STEPS_TOLD:
-        return [*flow_lines(flow, now, charset, STEPS_TOLD // 2), *_many(flow, evidence)]
+        return [*flow_lines(flow, now, charset, STEPS_TOLD // 2), *_many(flow, evidence, now)]
     lines = [flow_line(flow, now, charset)]
     ordered = sorted(flow.steps, key=lambda step: step.level)
     for step, line in zip(ordered, step_lines(flow.steps, now, charset), strict=True):
         lines.append(line)
         lines += [_output_line(name, value) for name, value in step.outputs]
+        lines += _earlier_lines(step, evidence)
         lines += _job_lines(step.job_uid, step.phase, evidence) if step.job_uid else []
     return lines
 
@@ -58,10 +59,17 @@ def still_waiting(flow: FlowPicture, now: datetime, charset: Charset) -> list[Li
     open_steps = [step for step in flow.steps if not step.phase.settled]
     lines = [flow_line(flow, now, charset)]
     for step in sorted(open_steps, key=lambda step: step.level)[:WAITING_TOLD]:
-        note = step_note(step, {})
+        note = step_note(step, {}, now)
         lines.append((Span(f"    {step.name} {step.phase}"), Span(f"  {note}" if note else "", "dim")))
     more = len(open_steps) - WAITING_TOLD
     return [*lines, (Span(f"    and {more} more steps"),)] if more > 0 else lines
+
+
+def _earlier_lines(step: StepPicture, evidence: Evidence) -> Iterator[Line]:
+    """Where the logs of the attempts are that failed before the one that is shown."""
+    for number, job_uid in step.earlier:
+        if paths := evidence.logs_of(job_uid):
+            yield (Span(f"        logs of attempt {number}: {_together(paths)}", "dim"),)
 
 
 def _output_line(name: str, value: str) -> Line:
@@ -71,10 +79,10 @@ def _output_line(name: str, value: str) -> Line:
     return (Span(f"        {name} = "), Span(cut, "cyan"))
 
 
-def _many(flow: FlowPicture, evidence: Evidence) -> Iterator[Line]:
+def _many(flow: FlowPicture, evidence: Evidence, now: datetime) -> Iterator[Line]:
     failed = [step for step in flow.steps if step.phase is StepPhase.FAILED]
     for step in failed[:STEPS_TOLD]:
-        yield (Span(f"      {step.name}", "bold red"), Span(f"  {step_note(step, {})}"))
+        yield (Span(f"      {step.name}", "bold red"), Span(f"  {step_note(step, {}, now)}"))
         yield from _job_lines(step.job_uid, step.phase, evidence)
     first = next((paths[0] for step in flow.steps if (paths := _logs(step, evidence))), None)
     if first is not None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from jobflow.api.status import Reason, StepPhase
+from jobflow.cli.attempts import phrase
 from jobflow.cli.folding import Row, rows
 from jobflow.cli.looks import LOOKS, Charset, Line, Span
 from jobflow.cli.pictures import FlowPicture, StepPicture, duration, one_line, why
@@ -79,7 +80,7 @@ def _row(row: Row, columns: Columns, charset: Charset, names: dict[int, set[str]
         return (Span(head, look.style), Span(f"  {_some_names(row.steps)}"), Span(_shared_note(row), "dim"))
     (step,) = row.steps
     took = duration(step.started, step.ended, columns.now)
-    note = step_note(step, names)
+    note = step_note(step, names, columns.now)
     return (
         Span(f"{charset.glyph(step.phase)} {step.phase:<{columns.word}}", look.style),
         Span(f"  {step.name:<{columns.name}}"),
@@ -88,16 +89,30 @@ def _row(row: Row, columns: Columns, charset: Charset, names: dict[int, set[str]
     )
 
 
-def step_note(step: StepPicture, names: dict[int, set[str]]) -> str:
+ON_EXIT = "on exit"
+NEEDS_A_REASON = (StepPhase.WAITING, StepPhase.SKIPPED, StepPhase.UNREACHABLE, StepPhase.FAILED)
+
+
+def step_note(step: StepPicture, names: dict[int, set[str]], now: datetime) -> str:
     """What else there is to say of a step: why it stands so, else what it came after where that is not plain."""
     said = one_line(step.message) if step.reason in PLAIN_REASONS else why(step)
-    if step.phase in (StepPhase.WAITING, StepPhase.UNREACHABLE, StepPhase.FAILED) or step.detail:
+    if step.attempt is not None:
+        return with_attempt(step, said, now)
+    if step.phase in NEEDS_A_REASON or step.detail:
         return "; ".join(part for part in (said, step.detail) if part)
     if said:
         return said
     if not step.targets or set(step.targets) == names.get(step.level - 1):
-        return ""
+        return ON_EXIT if step.on_exit else ""
     return f"after {', '.join(step.targets[:NAMES_IN_A_FOLD])}" + _and_more(len(step.targets))
+
+
+def with_attempt(step: StepPicture, said: str, now: datetime) -> str:
+    """What there is to say of a step that is tried again: which attempt, and between two of them nothing else."""
+    if step.attempt is None:
+        return said
+    told = one_line(phrase(step.attempt, now))
+    return told if step.attempt.before else "; ".join(part for part in (told, said, step.detail) if part)
 
 
 def _shared_note(row: Row) -> str:

@@ -23,7 +23,15 @@ from jobflow.api.names import MAX_LABEL_CHARACTERS
 from jobflow.api.objects import TemplateView
 from jobflow.api.parameter_values import ParameterProblem, outside_enum, read
 from jobflow.api.parameters import TEMPLATE_FIELD, Parameter, TemplateParameter
-from jobflow.api.placeholders import CONTEXT_NAMES, PlaceholderProblem, Value, evaluated, substituted, value_of
+from jobflow.api.placeholders import (
+    CONTEXT_NAMES,
+    EXIT_NAMES,
+    PlaceholderProblem,
+    Value,
+    evaluated,
+    substituted,
+    value_of,
+)
 from jobflow.api.places import Path, Place, place_of
 from jobflow.api.problems import Problem
 from jobflow.api.status import Reason
@@ -71,7 +79,15 @@ def flow_scope(snapshot: Snapshot, step: Step, node: Node) -> Scope:
     flow = snapshot.flow
     declared = flow.compiled.parameters
     params = {name: parameter_value(flow, declared[name], snapshot.answers) for name in sorted(step.parameters)}
-    return Scope(params, committed_outputs(flow, step), context_of(flow, node))
+    return Scope(params, committed_outputs(flow, step), {**context_of(flow, node), **how_it_ended(flow, step)})
+
+
+def how_it_ended(flow: Flow, step: Step) -> Mapping[str, Value]:
+    """What the steps of onExit are told besides, as it is committed."""
+    if not step.on_exit or flow.committed.outcome is None:
+        return NOTHING
+    ended = (flow.committed.outcome.value, flow.committed.outcomeReason)
+    return dict(zip(EXIT_NAMES, map(value_of, ended), strict=True))
 
 
 def context_of(flow: Flow, node: Node) -> Mapping[str, Value]:

@@ -29,7 +29,7 @@ from jobflow.api.probes import (
     Verdict,
 )
 from jobflow.api.resources import POD, Key
-from jobflow.api.status import Reason, StepPhase
+from jobflow.api.status import Reason
 from jobflow.reconcile.gate import Broken, Closed, Gate, Never, Open
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
@@ -149,7 +149,7 @@ def _pods_answer(found: Evidence, probe: NetworkProbe, target: Standing, task: s
     wanted = 1 if any_pod else _replicas(found, target)[task] or len(of_task) or 1
     if good >= wanted:
         return HOLDS
-    if target.phase is StepPhase.SUCCEEDED:
+    if target.phase.settled:
         said = f"Job {_job_name(target)} completed before the probe of its task {task} ever held"
         return Finding(Weight.LOST, said, Reason.PROBE_TARGET_GONE)
     if len(verdicts) < wanted:
@@ -192,7 +192,7 @@ def _count(found: Evidence, probe: TaskProbe, target: Standing) -> Finding:
     told = f"{have} of {wanted} pods of task {probe.task} of Job {_job_name(target)} are {probe.phase}"
     if have >= wanted:
         return HOLDS
-    if target.phase is not StepPhase.SUCCEEDED:
+    if not target.phase.settled:
         return Finding(Weight.FAILS if have else Weight.UNASKED, told)
     if not probe.phase.terminal:
         said = f"Job {_job_name(target)} completed, and its pods can no longer be {probe.phase}"
@@ -224,7 +224,7 @@ def _count_retained(found: Evidence, probe: TaskProbe, target: Standing, wanted:
 def _counts(found: Evidence, target: Standing) -> Mapping[str, Mapping[str, int]]:
     """Pods by task and phase: as committed at the Job's end, else as the Job says now."""
     committed = found.snapshot.flow.committed.conditions.get(_job_name(target))
-    if target.phase is StepPhase.SUCCEEDED and committed is not None and committed.taskStatusCount:
+    if target.phase.settled and committed is not None and committed.taskStatusCount:
         settled = {task: state.phase for task, state in committed.taskStatusCount.items()}
         if target.frozen or not target.child or not target.child.task_counts:
             return settled

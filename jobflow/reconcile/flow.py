@@ -1,6 +1,7 @@
 """`reconcile_flow`: from a snapshot of one flow to a plan. The policies' order is this file; each has its own.
 
-    observe -> outputs -> gate -> evidence -> start -> outcome -> status -> deletions -> urgency, events
+    observe -> outputs -> retry -> deadlines -> gate -> conditions -> evidence -> start -> outcome -> endings -> onExit
+    -> status -> deletions -> urgency, events
 
 Then pause, which has the last word.
 
@@ -15,23 +16,32 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from jobflow.api.config_keys import ConfigKeys
+from jobflow.api.exits import ExitsOf
 from jobflow.api.outputs import OutputsOf
 from jobflow.api.probes import Question
-from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason
+from jobflow.api.status import FlowState, JobFlowStatus, Outcome, Reason
 from jobflow.reconcile.advance import Advance, advance_steps, close
 from jobflow.reconcile.arguments import kept_questions
+from jobflow.reconcile.deadlines import end_overdue, kept_for, next_due
+from jobflow.reconcile.endings import end_the_rest, ends, too_late
 from jobflow.reconcile.events import events
+from jobflow.reconcile.facts import Facts
+from jobflow.reconcile.finalize import finalize, with_on_exit
 from jobflow.reconcile.graph import Graph, Step, graph_of
 from jobflow.reconcile.observe import observe
+from jobflow.reconcile.outcome import Decision, decide
 from jobflow.reconcile.outputs import collect
 from jobflow.reconcile.pause import pause
-from jobflow.reconcile.phase import FINAL_PHASES, flow_state, outcome
+from jobflow.reconcile.phase import flow_state, is_finished
 from jobflow.reconcile.plan import Plan
 from jobflow.reconcile.retain import deletions
+from jobflow.reconcile.retry import retry_failed
 from jobflow.reconcile.snapshot import Flow, Snapshot
 from jobflow.reconcile.status import build_status
 from jobflow.reconcile.stored import stored
 from jobflow.reconcile.urgency import status_within
+
+KEPT = ConfigKeys | OutputsOf | ExitsOf  # questions that are answered once
 
 
 def reconcile_flow(snapshot: Snapshot) -> Plan:
@@ -46,9 +56,7 @@ def reconcile_flow(snapshot: Snapshot) -> Plan:
 
 def _kept(snapshot: Snapshot, plan: Plan) -> frozenset[Question]:
     """What has been read for a flow that is left alone stays known; nothing new is asked, and nobody is probed."""
-    return frozenset(
-        asked for asked in plan.questions if isinstance(asked, ConfigKeys | OutputsOf) and asked in snapshot.answers
-    )
+    return frozenset(asked for asked in plan.questions if isinstance(asked, KEPT) and asked in snapshot.answers)
 
 
 def _in_progress(snapshot: Snapshot) -> Plan:
@@ -58,19 +66,36 @@ def _in_progress(snapshot: Snapshot) -> Plan:
     advance = Advance(observe(snapshot, graph.steps))
     advance.questions |= collect(snapshot, graph, advance.standings) | kept_questions(snapshot)
     if not problem and not flow.deleting:
+        if graph.retried:
+            advance.questions |= retry_failed(snapshot, graph, advance.standings)
+        end_overdue(snapshot, graph, advance.standings)
         advance_steps(snapshot, graph, advance)
-    decided = flow.committed.outcome or (Outcome.FAILED if problem else outcome(advance.standings.values()))
-    if decided is not None or flow.deleting:
-        advance = Advance(close(advance.standings, decided), questions=advance.questions)
-    state = invalid_state(flow, problem) if problem else flow_state(flow, advance.standings.values(), decided)
-    return _plan(snapshot, advance, build_status(snapshot, advance.standings, state, decided))
+    decision = _invalid(flow, problem) if problem else _decided(snapshot, graph, advance)
+    if decision is not None or flow.deleting:
+        advance = Advance(close(advance.standings, decision), questions=advance.questions)
+    if not problem and not flow.deleting:
+        end_the_rest(snapshot, advance.standings, decision)
+    if graph.on_exit:
+        finalize(snapshot, graph, advance)
+    return _plan(
+        snapshot, advance, build_status(snapshot, advance.standings, _state(flow, advance, decision), decision)
+    )
 
 
-def is_finished(committed: JobFlowStatus) -> bool:
-    """The end is committed, by us or by another controller: such a status is never filled in afterwards."""
-    if committed.completionTime is not None:
-        return True
-    return committed.state.phase in FINAL_PHASES and not committed.flowStatuses and committed.outcome is None
+def _decided(snapshot: Snapshot, graph: Graph, advance: Advance) -> Decision | None:
+    facts = Facts(snapshot.flow, snapshot.answers)
+    return decide(snapshot.flow, graph, advance.standings, facts, too_late(snapshot))
+
+
+def _invalid(flow: Flow, problem: str) -> Decision:
+    """The end of a flow whose spec cannot be run."""
+    return Decision(flow.committed.outcome or Outcome.FAILED, Reason.INVALID_SPEC, problem)
+
+
+def _state(flow: Flow, advance: Advance, decision: Decision | None) -> FlowState:
+    standings = advance.standings.values()
+    state = flow_state(flow, standings, decision)
+    return with_on_exit(flow, standings, state) if flow.compiled.graph.on_exit else state
 
 
 def spec_problem(flow: Flow) -> str:
@@ -82,13 +107,6 @@ def spec_problem(flow: Flow) -> str:
     return ""
 
 
-def invalid_state(flow: Flow, problem: str) -> FlowState:
-    """`status.state` of a flow whose spec cannot be run."""
-    if flow.deleting or flow.committed.state.phase in FINAL_PHASES:
-        return flow_state(flow, (), None)
-    return FlowState(FlowPhase.FAILED, Reason.INVALID_SPEC, problem)
-
-
 def _plan(snapshot: Snapshot, advance: Advance, desired: JobFlowStatus) -> Plan:
     committed = snapshot.flow.committed
     leaving = deletions(snapshot)
@@ -97,11 +115,13 @@ def _plan(snapshot: Snapshot, advance: Advance, desired: JobFlowStatus) -> Plan:
     return Plan(
         creates=tuple(advance.creates),
         deletes=leaving.now,
+        ends=ends(snapshot),
         status=desired if write else None,
         unstored=desired if changed and not write else None,
         status_within=status_within(committed, desired) if changed else 0.0,
         events=events(committed, desired) if changed else (),
         wake_at=_earliest([*advance.retries, leaving.next_due]),
+        due_in=next_due(snapshot, advance.standings),
         awaits=frozenset(advance.awaits),
         questions=frozenset(advance.questions),
     )
@@ -114,7 +134,15 @@ def _after_the_end(snapshot: Snapshot) -> Plan:
     stale = ours and flow.committed.observedGeneration != flow.generation
     desired = replace(flow.committed, observedGeneration=flow.generation) if stale else flow.committed
     status = desired if _is_worth_a_write(snapshot, desired) else None
-    return Plan(deletes=leaving.now, status=status, wake_at=leaving.next_due)
+    left = kept_for(snapshot)
+    over = left is not None and left <= 0 and status is None  # the status first: its write changes what is deleted
+    return Plan(
+        deletes=leaving.now,
+        status=status,
+        wake_at=leaving.next_due,
+        due_in=left if left is not None and left > 0 else None,
+        delete_flow=f"{flow.compiled.ttl} s after it finished" if over else "",
+    )
 
 
 def _is_worth_a_write(snapshot: Snapshot, desired: JobFlowStatus) -> bool:

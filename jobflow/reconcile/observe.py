@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from jobflow.api.children import ChildPhase, ChildView
 from jobflow.api.names import short_hash
-from jobflow.api.status import FlowStatus, JobStatus, OutputStatus, Reason, StepPhase
+from jobflow.api.status import READING, FlowStatus, JobStatus, OutputStatus, Reason, StepPhase
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.snapshot import Flow, Snapshot
 
@@ -31,6 +31,18 @@ class Standing(Struct, frozen=True, gc=False):
     child: ChildView | None = None
     record: FlowStatus | None = None
     outputs: tuple[OutputStatus, ...] = ()  # what its child left, once it has ended and was read
+    exit_code: int | None = None  # of the first container that ended with an error, where that was read
+    becomes: FlowStatus | None = None  # its record, where that is no longer what its child says (`retry.py`)
+
+    @property
+    def good(self) -> bool:
+        """It has ended well, or as well as the flow asks of it: a failure that the flow is to go on after."""
+        return self.phase is StepPhase.SUCCEEDED or (self.phase is StepPhase.FAILED and self.step.continue_on_fail)
+
+    @property
+    def ending(self) -> bool:
+        """Its Job is to be ended, or was, for a reason of ours."""
+        return self.reason in ENDINGS
 
     @property
     def frozen(self) -> bool:
@@ -38,9 +50,16 @@ class Standing(Struct, frozen=True, gc=False):
         return self.record is not None and self.record.phase.settled
 
     @property
+    def attempt(self) -> int:
+        """Which attempt it stands at, from 0."""
+        committed = self.record.attempt if self.record is not None else 0
+        return max(committed, attempt_of(self.child)) if self.child is not None else committed
+
+    @property
     def had_child(self) -> bool:
         """A child of it exists or has existed."""
-        return self.child is not None or (self.record is not None and self.record.jobName != "")
+        record = self.record
+        return self.child is not None or (record is not None and (record.jobName != "" or record.attempt > 0))
 
 
 STEP_PHASES = {
@@ -52,6 +71,8 @@ STEP_PHASES = {
 }
 
 NOBODY: Sequence[ChildView] = ()
+
+ENDINGS = frozenset({Reason.DEADLINE_EXCEEDED, Reason.PENDING_DEADLINE_EXCEEDED, Reason.FAIL_FAST})  # of a Job by us
 
 FAILURES = {"Terminated": Reason.JOB_TERMINATED, "Aborted": Reason.JOB_ABORTED}
 
@@ -90,12 +111,22 @@ def of_child(step: Step, record: FlowStatus | None, child: ChildView) -> Standin
         message = f"Job {child.name} is in phase {child.state}, which is not known here"
     elif child.deleting and phase.live:
         message = f"Job {child.name} is being deleted"
+    if record is not None and record.reason and phase is not StepPhase.SUCCEEDED and is_ours_to_end(record, child):
+        ended = phase is StepPhase.FAILED
+        reason, message = record.reason, f"{record.message}; the Job is {child.state}" if ended else record.message
     return Standing(step, phase, reason, message, child, record)
+
+
+def is_ours_to_end(record: FlowStatus, child: ChildView) -> bool:
+    """It is committed that this child is to be ended, whatever is said of deadlines and policies by now."""
+    return record.reason in ENDINGS and record.jobUID == child.uid
 
 
 def _standing(
     step: Step, record: FlowStatus | None, children: Sequence[ChildView], vanished: Sequence[ChildView]
 ) -> Standing:
+    if vanished or (children and (record is None or len(children) > 1 or children[0].uid != record.jobUID)):
+        record, children, vanished = _of_last_attempt(step, record, children, vanished)
     child = _current(record, children)
     if record is not None and record.phase.settled:
         return Standing(step, record.phase, record.reason, record.message, child, record)
@@ -104,7 +135,37 @@ def _standing(
     ended = _current(record, [gone for gone in vanished if gone.phase.terminal])
     if ended is not None:
         return of_child(step, record, ended)
+    if record is not None and record.reason in ENDINGS:  # it was to end, and did
+        return Standing(step, StepPhase.FAILED, record.reason, f"{record.message}; the Job is gone", None, record)
     return Standing(step, StepPhase.WAITING, child=None, record=record)
+
+
+def attempt_of(child: ChildView) -> int:
+    """Which attempt of its step the child is, from 0; upstream's controller makes no others."""
+    return child.node.attempt if child.node is not None else 0
+
+
+def _of_last_attempt(
+    step: Step, record: FlowStatus | None, children: Sequence[ChildView], vanished: Sequence[ChildView]
+) -> tuple[FlowStatus | None, Sequence[ChildView], Sequence[ChildView]]:
+    """The record and the children of the last attempt that is known of. Those of earlier ones never count again.
+
+    A child of a later attempt than the record's says that the record is an old one, which somebody has restored: no
+    attempt begins before it is committed that the one before is over.
+    """
+    known = record.attempt if record is not None else 0
+    last = known
+    if record is None or not record.phase.settled:
+        last = max([known, *map(attempt_of, children), *map(attempt_of, vanished)])
+    if last > known:
+        kept = (record.recreations, record.attempts) if record is not None else (0, ())
+        record = FlowStatus(step.name, StepPhase.WAITING, attempt=last, recreations=kept[0], attempts=kept[1])
+    uid = record.jobUID if record is not None else ""  # of a child whose annotation somebody has edited
+    return (
+        record,
+        [child for child in children if attempt_of(child) == last or child.uid == uid],
+        [child for child in vanished if attempt_of(child) == last or child.uid == uid],
+    )
 
 
 def _current(record: FlowStatus | None, children: Sequence[ChildView]) -> ChildView | None:
@@ -134,12 +195,14 @@ def _records(flow: Flow, steps: Iterable[Step]) -> Mapping[str, FlowStatus]:
     """What is committed of each step: our record, joined with what upstream's jobStatusList tells of its Job.
 
     A result that either of them has stands: the list may be of upstream's controller, before us or between. Only where
-    our record says that outputs are yet to be read, the Job's end in the list is not the step's.
+    our record says that something is yet to be read, or why the Job was ended, its end in the list is not the step's;
+    nor is that of the first attempt, which has the name that is looked for, once there is a second one.
     """
     records = _upstream_records(flow, steps)
     for ours in flow.committed.flowStatuses:
         theirs = records.get(ours.name)
-        open_yet = theirs is None or not theirs.phase.settled or ours.reason == Reason.COLLECTING_OUTPUTS
+        being_read = ours.reason in READING or ours.reason in ENDINGS
+        open_yet = theirs is None or not theirs.phase.settled or being_read or ours.attempt > 0
         if ours.phase.settled or open_yet:
             records[ours.name] = ours
     return records

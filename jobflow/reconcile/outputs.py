@@ -62,10 +62,17 @@ def committed_outputs(flow: Flow, step: Step) -> Outputs:
     if not step.reads:
         return {}
     return {
-        record.name: {entry.name: value_in(entry) for entry in record.outputs}
+        record.name: {entry.name: value_in(entry) for entry in record.outputs or _instead(flow, record)}
         for record in flow.committed.flowStatuses
         if record.name in step.reads and record.phase.settled
     }
+
+
+def _instead(flow: Flow, record: FlowStatus) -> Iterator[OutputStatus]:
+    """What stands for the outputs of a step that never had a Job: their defaults."""
+    if not record.jobName:
+        for wanted in flow.compiled.graph.by_name[record.name].outputs:
+            yield OutputStatus(wanted.name, wanted.default, message=f"it never ran ({record.phase})")
 
 
 def _question(flow: Flow, standing: Standing, child: ChildView) -> OutputsOf:
@@ -88,12 +95,20 @@ def _with_outputs(snapshot: Snapshot, standing: Standing, question: OutputsOf, r
     """Where a step stands whose Job has ended."""
     answer = snapshot.answers.get(question)
     if not isinstance(answer, OutputsFound):
-        return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message="")
+        return _being_read(standing, "")
     readings = answer.readings
     if answer.problem and not _is_last_chance(snapshot, standing):
-        return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message=answer.problem)
+        return _being_read(standing, answer.problem)
     readings = answer.readings or (Absent(answer.problem),) * len(question.sources)
     return _judged(standing, _entries(standing.step, readings, room))
+
+
+def _being_read(standing: Standing, problem: str) -> Standing:
+    """Until it is read. Of a Job that was ended it is committed why, and stays so."""
+    if standing.ending and standing.record is not None:
+        record = standing.record
+        return replace(standing, phase=StepPhase.RUNNING, reason=record.reason, message=record.message)
+    return replace(standing, phase=StepPhase.RUNNING, reason=Reason.COLLECTING_OUTPUTS, message=problem)
 
 
 def _is_last_chance(snapshot: Snapshot, standing: Standing) -> bool:
@@ -101,7 +116,9 @@ def _is_last_chance(snapshot: Snapshot, standing: Standing) -> bool:
 
     Only an outcome that is committed counts: before that, what decides it may yet turn out otherwise.
     """
-    if standing.phase is StepPhase.FAILED or snapshot.flow.committed.outcome is not None:
+    if standing.phase is StepPhase.FAILED:
+        return True
+    if snapshot.flow.committed.outcome is not None and not standing.step.on_exit:
         return True
     return standing.child is None or all(child.uid != standing.child.uid for child in snapshot.children)
 
@@ -146,6 +163,9 @@ def _judged(standing: Standing, found: _Entries) -> Standing:
 def _ended_unread(flow: Flow, standing: Standing) -> Standing:
     """A step whose Job is gone. Where it is committed that the Job had ended, it does not run again."""
     record = standing.record
+    if standing.ending and record is not None:
+        absent = (Absent(f"Job {record.jobName} is gone"),) * len(standing.step.outputs)
+        return replace(standing, outputs=_entries(standing.step, absent, MAX_FLOW_BYTES).told)
     if record is None or record.reason != Reason.COLLECTING_OUTPUTS:
         return standing
     entry = next((entry for entry in flow.committed.jobStatusList if entry.name == record.jobName), None)

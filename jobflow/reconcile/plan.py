@@ -45,6 +45,16 @@ class DeleteChild:
 
 
 @dataclass(frozen=True, slots=True)
+class EndChild:
+    """End one child that is live, by UID: its Job stays, with an end of its own, where that can be."""
+
+    name: str
+    uid: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class EmitEvent:
     """Tell users, once the status that it is about is committed."""
 
@@ -55,26 +65,31 @@ class EmitEvent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should be done, in this order: creates and deletes, then the status, then the events.
+    """What should be done, in this order: creates, deletes and ends, then the status, then the events.
 
     `status` is None where the committed one stands. `status_within` is how many seconds its write may wait for
     company. `wake_at` is when time alone will change the plan. `awaits` are objects whose change will.
     `unstored` is what the status would be, where the installed CRD keeps nothing of what is new in it. With a `pause`
     there is nothing else, save the `questions` whose answers are to be kept: the flow is left alone.
+    `due_in` is seconds, by the monotonic clock, until a deadline passes. `delete_flow` says why the flow itself is to
+    be deleted, as the snapshot has it; empty where it is not.
     """
 
     creates: tuple[CreateChild, ...] = ()
     deletes: tuple[DeleteChild, ...] = ()
+    ends: tuple[EndChild, ...] = ()
     status: JobFlowStatus | None = None
     unstored: JobFlowStatus | None = None
     status_within: float = 0.0
     events: tuple[EmitEvent, ...] = ()
     wake_at: datetime | None = None
+    due_in: float | None = None
     awaits: frozenset[Key] = frozenset()
     questions: frozenset[Question] = frozenset()
     pause: Pause | None = None
+    delete_flow: str = ""
 
     @property
     def acts(self) -> bool:
         """Whether it would change anything in the cluster."""
-        return bool(self.creates or self.deletes or self.status is not None)
+        return bool(self.creates or self.deletes or self.ends or self.delete_flow or self.status is not None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
 
 from jobflow.api.children import ChildView
 from jobflow.api.fields import Path
@@ -64,6 +66,23 @@ class Refusal:
     basis: str
 
 
+class Counted(StrEnum):
+    """What of an object's time is counted, where a deadline asks for it."""
+
+    WAITS = "waits"  # a Job, from its creation
+    RUNS = "runs"  # a Job, from when it first ran
+    STARTED = "started"  # a flow, from its start
+    FINISHED = "finished"  # a flow, from its end
+    FAILED = "failed"  # a Job, from its end, where another attempt waits
+
+
+class Since(NamedTuple):
+    """One beginning from which time is counted: of a flow, or of a Job, by UID."""
+
+    uid: str
+    what: Counted
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known of one flow at one moment.
@@ -87,6 +106,7 @@ class Snapshot:
     foreign: ForeignWrite | None = None
     templates_unseen: str = ""  # why templates cannot be read, where one that is not among them may exist all the same
     cluster_templates_unseen: str = ""  # the same of ClusterJobTemplates
+    elapsed: Mapping[Since, float] = field(default_factory=dict)  # seconds, where time alone decides; see deadlines.py
 
     def template(self, step: Step) -> TemplateView | None:
         """What the step runs, where it is known."""

@@ -17,6 +17,7 @@ from jobflow.api.objects import TemplateView
 from jobflow.api.resources import Key
 from jobflow.api.status import Reason
 from jobflow.reconcile.arguments import CannotFill, Prepared, Unread, flow_scope, prepared
+from jobflow.reconcile.attempts import between, due, left_of, still_live, waits
 from jobflow.reconcile.child import Draft, child_basis, child_body, child_name, child_spec
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
@@ -57,6 +58,8 @@ Start = Ready | Held | Impossible
 def start(snapshot: Snapshot, standing: Standing) -> Start:
     """What becomes of a step whose gate is open."""
     flow, step, record = snapshot.flow, standing.step, standing.record
+    if held := _between_attempts(snapshot, standing):
+        return held
     template = _template(snapshot, step)
     if isinstance(template, Held):
         return template
@@ -89,6 +92,19 @@ def start(snapshot: Snapshot, standing: Standing) -> Start:
             verify=standing.had_child,
         )
     )
+
+
+def _between_attempts(snapshot: Snapshot, standing: Standing) -> Held | None:
+    """What keeps the next attempt of a step, of which one has failed."""
+    record = standing.record
+    if record is None or not record.attempt:
+        return None
+    if name := still_live(snapshot, standing):
+        said = f"Job {name} of an earlier attempt is live again; the step starts when it has ended or is gone"
+        return Held(Reason.PREVIOUS_CHILD_TERMINATING, said)
+    if not left_of(snapshot, standing):
+        return None
+    return Held(Reason.RETRY_BACKOFF, waits(standing.step.retry, record, due(snapshot.flow.uid, standing)))
 
 
 def _brought(snapshot: Snapshot, step: Step, node: Node) -> Prepared:
@@ -133,7 +149,11 @@ def _refused(snapshot: Snapshot, name: str, template: TemplateView) -> Held | Im
 
 
 def _why(standing: Standing) -> str:
+    if between(standing.record):
+        return f"attempt {standing.record.attempt if standing.record else 0} failed"
     if standing.had_child:
         return f"its unfinished Job {standing.record.jobName if standing.record else ''} was deleted"
-    targets = standing.step.targets
+    step, targets = standing.step, standing.step.targets
+    if step.needs is not None:
+        return "what it waits for has come"
     return f"{', '.join(targets)} succeeded" if targets else "it waits for nothing"

@@ -10,20 +10,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
-from jobflow.api.children import StatusList
-from jobflow.api.status import FlowState, FlowStatus, JobCondition, JobFlowStatus, JobStatus, Outcome, StepPhase
+from msgspec.structs import replace
+
+from jobflow.api.children import ChildView, StatusList
+from jobflow.api.status import FlowState, FlowStatus, JobCondition, JobFlowStatus, JobStatus, StepPhase
+from jobflow.reconcile.deadlines import first_ran
+from jobflow.reconcile.gate import Open, gate
+from jobflow.reconcile.graph import Step
 from jobflow.reconcile.history import STEPS_WITH_HISTORIES, end_of, job_condition, job_status
 from jobflow.reconcile.observe import Standing
+from jobflow.reconcile.outcome import Decision
 from jobflow.reconcile.phase import FINAL_PHASES
-from jobflow.reconcile.snapshot import Snapshot
+from jobflow.reconcile.snapshot import Flow, Snapshot
 
 LISTS = tuple(which.value for which in StatusList)
+UNFINISHED = (StatusList.PENDING.value, StatusList.RUNNING.value, StatusList.UNKNOWN.value)
 _committed_lists = attrgetter(*LISTS)
 
 
 def build_status(
-    snapshot: Snapshot, standings: Mapping[str, Standing], state: FlowState, decided: Outcome | None
+    snapshot: Snapshot, standings: Mapping[str, Standing], state: FlowState, decision: Decision | None
 ) -> JobFlowStatus:
     """The status that tells of `standings`."""
     committed, now = snapshot.flow.committed, snapshot.now.replace(microsecond=0)
@@ -37,20 +45,32 @@ def build_status(
         jobStatusList=entries,
         conditions=conditions,
         state=state,
-        outcome=decided,
+        **_outcome(snapshot.flow, decision),
         observedGeneration=snapshot.flow.generation,
         specHash=committed.specHash or snapshot.flow.compiled.spec_hash,
         startTime=committed.startTime or _first_start(flow_statuses),
         completionTime=(committed.completionTime or _last_end(flow_statuses, now)) if ended else None,
         progress=_progress(ordered),
-        nextFlows=_next_flows(standings) if decided is None else (),
+        nextFlows=_next_flows(standings) if decision is None else (),
         flowStatuses=flow_statuses,
     )
+
+
+def _outcome(flow: Flow, decision: Decision | None) -> dict[str, Any]:
+    """How the flow ends; also why, where its state says something else until the onExit steps have ended."""
+    if decision is None:
+        return {}
+    told: dict[str, Any] = {"outcome": decision.outcome}
+    if flow.compiled.graph.on_exit:
+        told |= {"outcomeReason": decision.reason, "outcomeMessage": decision.message}
+    return told
 
 
 def flow_status(standing: Standing, now: datetime) -> FlowStatus:
     """The step's entry of flowStatuses."""
     record, child = standing.record, standing.child
+    if standing.becomes is not None:
+        return standing.becomes
     if record is not None and standing.frozen:
         return record
     if child is None:
@@ -64,6 +84,10 @@ def flow_status(standing: Standing, now: datetime) -> FlowStatus:
             jobName=record.jobName if record else "",
             jobUID=record.jobUID if record else "",
             startTime=record.startTime if record else None,
+            runningTime=record.runningTime if record else None,
+            completionTime=now if standing.ending else None,  # it was to end, and is gone
+            attempts=record.attempts if record else (),
+            outputs=standing.outputs,
         )
     recreated = record is not None and record.jobUID not in ("", child.uid)
     return FlowStatus(
@@ -71,15 +95,26 @@ def flow_status(standing: Standing, now: datetime) -> FlowStatus:
         phase=standing.phase,
         reason=standing.reason,
         message=standing.message,
-        attempt=child.node.attempt if child.node else 0,
+        attempt=standing.attempt,
         recreations=(record.recreations if record else 0) + recreated,
         jobName=child.name,
         jobUID=child.uid,
         startTime=child.created,
+        runningTime=_running_time(standing, child, now),
         completionTime=end_of(child, now) if child.phase.terminal and standing.phase.settled else None,
         podFailureRatio=f"{child.failed_pods}/{child.pods}" if child.pods else "",
+        exitCode=standing.exit_code,
+        attempts=record.attempts if record else (),
         outputs=standing.outputs,
     )
+
+
+def _running_time(standing: Standing, child: ChildView, now: datetime) -> datetime | None:
+    """When the child first ran, of a step with deadlines, which count from it; what is committed of it stands."""
+    record = standing.record
+    if standing.step.deadlines is None:
+        return record.runningTime if record is not None and record.jobUID == child.uid else None
+    return first_ran(child, record, now)
 
 
 def _is_any_live(snapshot: Snapshot, standings: Iterable[Standing]) -> bool:
@@ -108,7 +143,7 @@ def _job_entries(
     return tuple(entries), conditions
 
 
-def _lists(standings: Iterable[Standing], committed: JobFlowStatus) -> dict[str, tuple[str, ...]]:
+def _lists(standings: Iterable[Standing], committed: JobFlowStatus) -> dict[str, Any]:
     """Upstream's six lists; a child that is gone stays in the list that had it, so that none is in no list."""
     before = {name: which for which, listed in zip(LISTS, _committed_lists(committed), strict=True) for name in listed}
     lists: defaultdict[str, list[str]] = defaultdict(list)
@@ -116,7 +151,7 @@ def _lists(standings: Iterable[Standing], committed: JobFlowStatus) -> dict[str,
         name = _job_name(standing)
         frozen, child = standing.frozen, standing.child
         which = before.get(name) if frozen or child is None else child.listed.value
-        if which is not None and child is None and not frozen and standing.phase.settled:
+        if which in UNFINISHED and child is None and not frozen and (standing.phase.settled or standing.becomes):
             which = StatusList.TERMINATED.value  # unfinished, deleted by somebody, and not created again
         if which is not None:
             lists[which].append(name)
@@ -126,7 +161,10 @@ def _lists(standings: Iterable[Standing], committed: JobFlowStatus) -> dict[str,
 def _job_name(standing: Standing) -> str:
     if standing.child is not None:
         return standing.child.name
-    return standing.record.jobName if standing.record else ""
+    record = standing.record
+    if record is not None and not record.jobName and record.attempts:
+        return record.attempts[-1].jobName  # until the next attempt has begun
+    return record.jobName if record is not None else ""
 
 
 def _first_start(statuses: tuple[FlowStatus, ...]) -> datetime | None:
@@ -139,8 +177,10 @@ def _last_end(statuses: tuple[FlowStatus, ...], now: datetime) -> datetime:
 
 
 def _progress(standings: list[Standing]) -> str:
-    done = sum(standing.phase is StepPhase.SUCCEEDED for standing in standings)
-    return f"{done}/{len(standings)}"
+    """The onExit steps are no part of the way to the flow's end."""
+    main = [standing for standing in standings if not standing.step.on_exit]
+    done = sum(standing.good or standing.phase is StepPhase.SKIPPED for standing in main)
+    return f"{done}/{len(main)}"
 
 
 def _next_flows(standings: Mapping[str, Standing]) -> tuple[str, ...]:
@@ -148,10 +188,20 @@ def _next_flows(standings: Mapping[str, Standing]) -> tuple[str, ...]:
     return tuple(
         name
         for name, standing in standings.items()
-        if standing.phase is StepPhase.WAITING
-        and standing.step.targets
-        and all(
-            standings[target].phase.live or standings[target].phase is StepPhase.SUCCEEDED
-            for target in standing.step.targets
-        )
+        if standing.phase is StepPhase.WAITING and _is_next(standing.step, standings)
     )
+
+
+def _is_next(step: Step, standings: Mapping[str, Standing]) -> bool:
+    """Whether it may start once the children that live have completed."""
+    if step.needs is None:
+        return bool(step.targets) and all(
+            (target := standings[name]).phase.live or target.good or target.phase is StepPhase.SKIPPED
+            for name in step.targets
+        )
+    ended = {name: _as_if_ended(standings[name]) for name in step.edges}
+    return isinstance(gate(step, ended), Open)
+
+
+def _as_if_ended(standing: Standing) -> Standing:
+    return replace(standing, phase=StepPhase.SUCCEEDED) if standing.phase.live else standing

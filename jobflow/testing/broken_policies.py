@@ -12,11 +12,12 @@ from typing import Any
 from msgspec import structs
 
 from jobflow.api import names
-from jobflow.api.jobflow import RetainPolicy
+from jobflow.api.ends import RetainPolicy
 from jobflow.api.status import FlowPhase, FlowState, Outcome, Reason, StepPhase
-from jobflow.reconcile.flow import is_finished, reconcile_flow
+from jobflow.reconcile.flow import reconcile_flow
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing, observe
+from jobflow.reconcile.phase import is_finished
 from jobflow.reconcile.plan import CreateChild, DeleteChild, Plan
 from jobflow.reconcile.snapshot import Snapshot
 from jobflow.reconcile.start import Ready, start

@@ -26,6 +26,7 @@ from jobflow.api.probes import Answer, PodPhase, PodView, Question
 from jobflow.api.resources import CLUSTER_JOB_TEMPLATE, JOB_FLOW, JOB_TEMPLATE, VOLCANO_JOB
 from jobflow.api.status import FlowStatus, JobFlowStatus, StepPhase
 from jobflow.kinds import vcjob
+from jobflow.reconcile.deadlines import beginnings, passed
 from jobflow.reconcile.graph import compile_flow
 from jobflow.reconcile.snapshot import Flow, Refusal, Snapshot
 from jobflow.testing.clock import EPOCH
@@ -68,6 +69,7 @@ class FlowBuilder:
     going: bool = False
     committed: JobFlowStatus = field(default_factory=JobFlowStatus)
     declared: tuple[Body, ...] = ()
+    control: Body = field(default_factory=dict)
 
     @property
     def own_uid(self) -> str:
@@ -94,6 +96,10 @@ class FlowBuilder:
         """`jobRetainPolicy`."""
         return replace(self, retain=retain)
 
+    def setting(self, **fields: Any) -> FlowBuilder:
+        """With these fields of its spec beside the steps."""
+        return replace(self, control=self.control | fields)
+
     def incarnation(self, uid: str) -> FlowBuilder:
         """The same name, another object."""
         return replace(self, uid=uid)
@@ -117,7 +123,7 @@ class FlowBuilder:
 
     def body(self) -> Body:
         """As an API server stores it."""
-        spec: Body = {"flows": list(self.steps)}
+        spec: Body = {"flows": list(self.steps), **self.control}
         if self.retain:
             spec["jobRetainPolicy"] = self.retain
         if self.declared:
@@ -168,11 +174,14 @@ class FlowBuilder:
         for pod in pods:
             by_job[pod.job_uid] = (*by_job.get(pod.job_uid, ()), pod)
         if templates is None:
-            templates = [template(step["name"], self.namespace).task("main").view() for step in self.steps]
+            steps = (*self.steps, *self.control.get("onExit", ()))
+            templates = [template(step["name"], self.namespace).task("main").view() for step in steps]
         templates = list(templates)
+        frozen = self.frozen()
         return Snapshot(
-            flow=self.frozen(),
+            flow=frozen,
             now=now,
+            elapsed={since: passed(at, now) for since, at in beginnings(frozen, children, now).items()},
             templates={found.name: found for found in templates if found.namespace},
             cluster_templates={found.name: found for found in templates if not found.namespace},
             children=children,
@@ -211,6 +220,10 @@ class ChildBuilder:
     def uid(self) -> str:
         """The UID given, or one made from the name."""
         return self.own_uid or f"job-{self.name}"
+
+    def tried(self, attempt: int) -> ChildBuilder:
+        """Another attempt than the first, which is 0."""
+        return replace(self, attempt=attempt)
 
     def named(self, name: str) -> ChildBuilder:
         """With another name than `<flow>-<step>`."""
@@ -325,6 +338,7 @@ class ChildBuilder:
         return FlowStatus(
             name=self.of_step,
             phase=phase,
+            attempt=self.attempt,
             recreations=recreations,
             jobName=view.name,
             jobUID=view.uid,

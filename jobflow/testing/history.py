@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobflow.testing.clock import EPOCH
@@ -139,6 +139,7 @@ class History:
     quiet_until: float = 0.0
     reach: Reach = Reach()
     expected: Mapping[str, str] = field(default_factory=dict)  # outcome by flow name, as the scenario has it
+    phases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of steps, by flow, as the scenario has it
     injected: tuple[str, ...] = ()  # faults that took effect
     errors: tuple[str, ...] = ()  # that the controller logged, with tracebacks: bugs, whatever came of them
     untrue: tuple[tuple[float, str], ...] = ()  # what its cache had otherwise than the API server, and when
@@ -169,6 +170,11 @@ class History:
 def moment(at: float) -> str:
     """A virtual second as the timestamps in objects have it."""
     return (EPOCH + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds_of(stamp: str) -> float:
+    """The virtual second that a timestamp in an object means."""
+    return (datetime.fromisoformat(stamp) - EPOCH).total_seconds()
 
 
 def phase_of(body: Body | None) -> str:

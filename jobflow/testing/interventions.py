@@ -36,7 +36,7 @@ from jobflow.testing.faults import (
 )
 from jobflow.testing.history import STRANGER, USER, Body, Commit, Place
 from jobflow.testing.injection import Injection
-from jobflow.testing.scenarios import Scenario
+from jobflow.testing.scenario import Scenario
 
 ABSENT_SECONDS = 1800.0  # a queue that gives a key up after its retries has done so by then
 DELETED_TEMPLATE_SECONDS = 600.0
@@ -104,6 +104,8 @@ class Interventions:
     def saw(self, commit: Commit) -> None:
         """A change was committed: do what the plan has for it."""
         take, number = self.injection.take, commit.number
+        if commit.place in self.wanted and commit.after is None and _is_over(commit.before):
+            self.wanted[commit.place] = False  # its own time was over
         if jump := take(ClockJump, lambda due: due.commit == number):
             self.wall.jump(jump.seconds)
         self._on_flow(number, self.scenario.flows[0])
@@ -153,6 +155,7 @@ class Interventions:
 
     async def _recreate(self, body: Body, again: Body) -> None:
         await self._delete(JOB_FLOW, body["metadata"]["namespace"], body["metadata"]["name"])
+        self.wanted[_place(JOB_FLOW, body)] = True
         await self._create(JOB_FLOW, again)
 
     async def _delete_for_good(self, body: Body, propagation: str = "Background") -> None:
@@ -196,7 +199,8 @@ class Interventions:
         """Labels and annotations that the controller would give the child."""
         for flow in self.scenario.flows:
             name, namespace = flow["metadata"]["name"], flow["metadata"]["namespace"]
-            for step in (step["name"] for step in flow["spec"]["flows"] if f"{name}-{step['name']}" == child):
+            steps = (step["name"] for step in (*flow["spec"]["flows"], *flow["spec"].get("onExit", ())))
+            for step in (step for step in steps if f"{name}-{step}" == child):
                 owner = names.owner_text(namespace, name)
                 marks = {names.CREATED_BY_JOB_FLOW: owner, names.STEP_NAME: step}
                 return {"labels": {**marks, names.FLOW_NAME: name}, "annotations": {**marks, names.ATTEMPT: "0"}}
@@ -256,6 +260,12 @@ async def _tolerant(work: Coroutine[Any, Any, None]) -> None:
 def without_last_step(flow: Body) -> Body:
     """The flow with one step fewer; no step waits for the last one."""
     return {**flow, "spec": {**flow["spec"], "flows": flow["spec"]["flows"][:-1]}}
+
+
+def _is_over(flow: Body | None) -> bool:
+    """It has ended, and is to be deleted after that."""
+    ended = "completionTime" in ((flow or {}).get("status") or {})
+    return ended and ((flow or {}).get("spec") or {}).get("ttlSecondsAfterFinished") is not None
 
 
 def _place(resource: Resource, body: Body) -> Place:

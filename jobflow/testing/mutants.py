@@ -8,44 +8,28 @@ into copies of the source: docs/mutation.md.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from jobflow.app import App
-from jobflow.clock import Clock
-from jobflow.config import Settings
-from jobflow.kube.client import Client
-from jobflow.term import SHIPPED, Parts, Term
+from jobflow.term import Parts
 from jobflow.testing import broken_parts as part
 from jobflow.testing import broken_policies as policy
+from jobflow.testing.control_mutants import CONTROL_MUTANTS
 from jobflow.testing.enumeration import plans
 from jobflow.testing.faults import Plan, parse_plan
 from jobflow.testing.history import History
+from jobflow.testing.mutant import Mutant, deciding
 from jobflow.testing.oracles import ORACLES
 from jobflow.testing.scenarios import STANDARD
 from jobflow.testing.sweep import Failure, Run, check
-from jobflow.testing.world import WORKERS, play
+from jobflow.testing.world import play
+
+__all__ = ["KNOWN_SEEDS", "MUTANTS", "Mutant", "Verdict", "judge_mutant", "judge_mutants"]
 
 KNOWN_SEEDS = 20  # a bug that is a race shows in some schedules
 HUNTED_HISTORIES = 80  # drawn for a mutant that the history known to show it does not show
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A controller with one bug. `shown_in` is `SCENARIO` or `SCENARIO:PLAN`."""
-
-    name: str
-    breaks: str
-    shown_in: str
-    parts: Parts = SHIPPED
-    client: type[Client] = Client
-
-    def app(self, client: Client, clock: Clock, random: Random) -> App:
-        """As `world.real_app`, with the bug."""
-        broken = self.client(client._transport, clock, random=client.random)
-        return _MutatedApp(broken, clock, self.parts, random)
 
 
 @dataclass(frozen=True)
@@ -69,21 +53,6 @@ class Verdict:
         where = f"{self.run.scenario.name}{f': {self.run.plan}' if self.run.plan else ''}"
         where += f", seed {self.run.seed}" if self.run.seed else ""
         return f"caught      {self.mutant.name:32s} {self.oracle:30s} {where}"
-
-
-class _MutatedApp(App):
-    """The controller, of other parts."""
-
-    def __init__(self, client: Client, clock: Clock, parts: Parts, random: Random) -> None:
-        self._parts = parts
-        super().__init__(client, clock, Settings(workers=WORKERS), random)
-
-    def _new_term(self) -> Term:
-        return Term(self._means, self._ownership, self._parts)
-
-
-def _deciding(name: str, breaks: str, shown_in: str, reconcile: Callable[..., object]) -> Mutant:
-    return Mutant(name, breaks, shown_in, Parts(reconcile=reconcile))  # type: ignore[arg-type]
 
 
 _ALL = (
@@ -118,7 +87,7 @@ _ALL = (
         "chain:stranger-deletes:chain-a:12",
         Parts(snapshots=part.ForgetsTheVanished),
     ),
-    _deciding(
+    deciding(
         "create again without a look",
         "Before a step gets another Job in the place of one that is gone, the API server is asked how the flow stands.",
         "chain:stranger-deletes:chain-b:14",
@@ -149,31 +118,31 @@ _ALL = (
         Parts(queue=part.HandsOutTwice),
     ),
     # Nothing too early or too late.
-    _deciding(
+    deciding(
         "open gates early",
         "A step starts when all its targets have succeeded.",
         "diamond",
         policy.opens_gates_early,
     ),
-    _deciding(
+    deciding(
         "create after the outcome",
         "Once the outcome is decided no step starts.",
         "failing",
         policy.starts_after_the_outcome,
     ),
-    _deciding(
+    deciding(
         "create while being deleted",
         "Of a flow that is being deleted no step starts.",
         "chain:held-delete:12",
         policy.starts_while_being_deleted,
     ),
-    _deciding(
+    deciding(
         "delete before the commit",
         "A child is deleted only after its result stands in the flow's status.",
         "delete",
         policy.deletes_before_the_commit,
     ),
-    _deciding(
+    deciding(
         "leave the TTL to Volcano",
         "ttlSecondsAfterFinished is taken off the child and applied after the commit.",
         "ttl:drop:Job:12-17",
@@ -214,13 +183,13 @@ _ALL = (
         Parts(actor=part.TakesRefusalsForFinal),
     ),
     # Statuses.
-    _deciding(
+    deciding(
         "write what is written",
         "A status is written only when it differs from the committed one.",
         "chain",
         policy.writes_what_is_written,
     ),
-    _deciding(
+    deciding(
         "change what is cached",
         "Cached objects are immutable.",
         "chain",
@@ -232,20 +201,20 @@ _ALL = (
         "chain:delay:JobFlow:3:600",
         Parts(actor=part.OverwritesStatuses),
     ),
-    _deciding(
+    deciding(
         "let counts be zeroed",
         "Counts of a finished child stay as they were before Volcano zeroed them.",
         "chain:delay:Job:5:10",
         policy.lets_counts_be_zeroed,
     ),
-    _deciding(
+    deciding(
         "change the end",
         "A final phase never changes.",
         "failing:held-delete:29",
         policy.changes_the_end,
     ),
     # Troubles stay small.
-    _deciding(
+    deciding(
         "let one trouble keep all back",
         "What keeps one step from starting delays no other.",
         "diamond:template-absent:b",
@@ -269,6 +238,7 @@ _ALL = (
         "chain",
         Parts(snapshots=part.NeverForgets),
     ),
+    *CONTROL_MUTANTS,
 )
 
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for mutant in _ALL}

@@ -1,27 +1,29 @@
 """ScriptedVolcano: plays Volcano's Job controller from a script; there are no pods.
 
-In: Jobs as they are created, and a walk for each. Out: status writes of Volcano's shape, one a stage, and the deletion
-of a finished Job that carries ttlSecondsAfterFinished. As Volcano does, every walk ends with a second write of the
-last phase in which all counts are zero. A Job that is deleted, or replaced by another of its name, walks no further.
+In: Jobs as they are created, and a walk for each; Commands. Out: status writes of Volcano's shape, one a stage, and
+the deletion of a finished Job that carries ttlSecondsAfterFinished. As Volcano does, every walk ends with a second
+write of the last phase in which all counts are zero, and a Command is deleted before it is carried out. A Job that is
+deleted, or replaced by another of its name, walks no further; one that is to terminate or to abort walks to that end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jobflow.api import names
 from jobflow.api.durations import format_duration
-from jobflow.api.resources import VOLCANO_JOB
+from jobflow.api.resources import COMMAND, VOLCANO_JOB
 from jobflow.clock import Clock
 from jobflow.kube.client import Client
 from jobflow.kube.errors import ApiError, Conflict, NotFound
-from jobflow.testing.history import Body, Commit
+from jobflow.testing.history import Body, Commit, phase_of, seconds_of
 
 FINISHED = frozenset({"Completed", "Failed", "Terminated"})  # phases after which Volcano counts a Job's TTL
+ENDED = FINISHED | {"Aborted"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ SERVES = Walk(  # longer than news or templates are kept back: who waits for it 
     (*_STARTS, Stage("Completed", 2000, "succeeded"), Stage("Completed", 1))
 )
 NEVER_ENDS = Walk(_STARTS)
+NEVER_STARTS = Walk(_STARTS[:1])  # the queue has no room
+
+Walks = Walk | tuple[Walk, ...]  # of every attempt of a step; or of its first, its second ..., the last for all others
 
 WALKS: Mapping[str, Walk] = {
     "completes": COMPLETES,
@@ -86,6 +91,12 @@ WALKS: Mapping[str, Walk] = {
     "trickles": TRICKLES,
     "serves": SERVES,
     "never-ends": NEVER_ENDS,
+    "never-starts": NEVER_STARTS,
+}
+
+COMMANDED: Mapping[str, Walk] = {  # by the action of a Command: how a Job goes on from where it is
+    "TerminateJob": Walk((Stage("Terminating", 0.5, "terminating"), *TERMINATES.stages[-2:])),
+    "AbortJob": Walk((Stage("Aborting", 0.5, "terminating"), *ABORTS.stages[-2:])),
 }
 
 Current = Callable[[str, str], Body | None]  # namespace, name -> the Job as it is stored now
@@ -94,36 +105,79 @@ Current = Callable[[str, str], Body | None]  # namespace, name -> the Job as it 
 class ScriptedVolcano:
     """Walks every Job that is created."""
 
-    def __init__(self, clock: Clock, walks: Mapping[str, Walk], current: Current) -> None:
+    def __init__(self, clock: Clock, walks: Mapping[str, Walks], current: Current) -> None:
         """`walks` by the Job's name or by its step's; all others complete."""
         self._clock = clock
         self._walks = walks
         self._current = current
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asleep: dict[str, asyncio.Task[None]] = {}  # walks that wait for their next stage, by the Job's UID
+        self._commanded: set[str] = set()  # UIDs of Jobs that go another way than their walk
 
     def saw(self, commit: Commit, client: Client, context: Context) -> None:
         """A change was committed; what it starts writes through `client` and runs in `context`."""
-        if commit.kind == VOLCANO_JOB.kind and commit.before is None and commit.after is not None:
-            walk = self._walk(client, commit.after, self._walk_of(commit.after))
-            task = asyncio.get_running_loop().create_task(walk, name=f"walk of {commit.name}", context=context)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if commit.before is not None or commit.after is None:
+            return
+        if commit.kind == VOLCANO_JOB.kind:
+            self._spawn(self._live(client, commit.after), f"walk of {commit.name}", context)
+        elif commit.kind == COMMAND.kind:
+            self._spawn(self._obey(client, commit.after), f"command {commit.name}", context)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str, context: Context) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _walk_of(self, job: Body) -> Walk:
         meta = job["metadata"]
-        step = (meta.get("annotations") or {}).get(names.STEP_NAME, "")
-        return self._walks.get(meta["name"]) or self._walks.get(step) or COMPLETES
+        notes = meta.get("annotations") or {}
+        walks = self._walks.get(meta["name"]) or self._walks.get(notes.get(names.STEP_NAME, "")) or COMPLETES
+        if isinstance(walks, Walk):
+            return walks
+        return walks[min(int(notes.get(names.ATTEMPT, "0")), len(walks) - 1)]
 
-    async def _walk(self, client: Client, job: Body, walk: Walk) -> None:
-        created = self._clock.monotonic()
+    async def _live(self, client: Client, job: Body) -> None:
+        """Walk the walk that the scenario has for the Job."""
+        walk, created, uid = self._walk_of(job), self._clock.monotonic(), str(job["metadata"]["uid"])
         for stage in walk.stages:
-            await self._clock.sleep(stage.after)
-            if not await self._write(client, job, self._status(job, stage, created)):
+            await self._rest(uid, stage.after)
+            if uid in self._commanded or not await self._write(client, job, self._status(job, stage, created)):
                 return
         ttl = job["spec"].get("ttlSecondsAfterFinished")
         if ttl is not None and walk.stages[-1].phase in FINISHED:
             await self._clock.sleep(float(ttl))
             await self._delete(client, job)
+
+    async def _rest(self, uid: str, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._asleep[uid] = task
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            del self._asleep[uid]
+
+    async def _obey(self, client: Client, command: Body) -> None:
+        """Delete the Command, and let its target go the way that it asks for; what has ended goes nowhere."""
+        meta, target = command["metadata"], command.get("target") or {}
+        try:
+            await client.delete(COMMAND, meta["namespace"], meta["name"], uid=meta["uid"])
+        except (NotFound, Conflict):
+            return
+        job, walk = self._current(meta["namespace"], str(target.get("name"))), COMMANDED.get(str(command.get("action")))
+        if job is None or walk is None or target.get("uid") not in (None, "", job["metadata"]["uid"]):
+            return
+        uid = str(job["metadata"]["uid"])
+        if uid in self._commanded or phase_of(job) in ENDED:
+            return
+        self._commanded.add(uid)
+        if uid in self._asleep:
+            self._asleep[uid].cancel()
+        created = seconds_of(job["metadata"]["creationTimestamp"])
+        for stage in walk.stages:
+            await self._clock.sleep(stage.after)
+            if not await self._write(client, job, self._status(job, stage, created)):
+                return
 
     async def _write(self, client: Client, job: Body, status: dict[str, Any]) -> bool:
         meta = job["metadata"]

@@ -14,8 +14,8 @@ from random import Random
 
 import msgspec
 
-from jobflow.api.crd import product_crds, volcano_job_crd
-from jobflow.api.resources import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, VOLCANO_JOB
+from jobflow.api.crd import command_crd, product_crds, volcano_job_crd
+from jobflow.api.resources import COMMAND, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, VOLCANO_JOB
 from jobflow.app import App
 from jobflow.clock import Clock
 from jobflow.config import Settings
@@ -32,7 +32,7 @@ from jobflow.testing.interventions import Interventions
 from jobflow.testing.logs import heard_logs
 from jobflow.testing.loop import ACTOR, SimulatedLoop, simulate
 from jobflow.testing.recorder import Recorder, now
-from jobflow.testing.scenarios import Scenario
+from jobflow.testing.scenario import Scenario
 from jobflow.testing.transport import NotedTransport
 from jobflow.testing.volcano import ScriptedVolcano
 
@@ -43,6 +43,7 @@ CLEARED_SECONDS = 300.0  # after flows were deleted, until their traces are look
 VIRTUAL_LIMIT = 7200.0
 LOOK_SECONDS = 1.0  # how often the world looks whether its flows have ended
 WORLD = "world"  # the actor of what is neither user nor server nor controller
+COMMANDS = f"{COMMAND.plural}.{COMMAND.group}"
 WORKERS = 8  # enough for keys to be handled side by side
 
 
@@ -73,7 +74,7 @@ def real_app(client: Client, clock: Clock, random: Random) -> App:
 @functools.cache
 def _crds() -> tuple[tuple[str, bytes], ...]:
     """The CRDs of the kinds that a flow is made of, encoded once: making them takes longer than a whole run."""
-    crds = (*product_crds(), volcano_job_crd())
+    crds = (*product_crds(), volcano_job_crd(), command_crd())
     return tuple((crd["metadata"]["name"], msgspec.json.encode(crd)) for crd in crds)
 
 
@@ -111,6 +112,8 @@ class World:
 
     async def _install(self, server: ApiServer, client: Client) -> None:
         for name, body in _crds():
+            if name == COMMANDS and not self._scenario.commands:
+                continue
             path = CUSTOM_RESOURCE_DEFINITION.path(None)
             response = await server.handle(Request("POST", path, (), body))
             if response.status != 201:
@@ -160,6 +163,7 @@ class World:
             quiet_until=quiet_until,
             reach=reach,
             expected={flow: str(outcome) for flow, outcome in self._scenario.expected.items()},
+            phases=self._scenario.phases,
             injected=tuple(self.recorder.injected),
             errors=tuple(self.recorder.errors),
             untrue=tuple((at, text) for text, at in self._controllers.untrue.items()),

@@ -103,14 +103,19 @@ async def test_nothing_to_do_is_done_until_the_plan_wakes(desk):
 
 async def test_a_status_that_may_wait_is_written_when_its_time_has_come(api, desk, looptime):
     patient = Plan(status=STATUS, status_within=10)
-    assert await desk.execute(patient) == Done(10)
+    assert await desk.execute(patient) == Done(tell_in=10)
     await desk.actor.clock.sleep(4)
-    assert await desk.execute(patient) == Done(6)
+    assert await desk.execute(patient) == Done(tell_in=6)
     assert api.asked == []
     await desk.actor.clock.sleep(6)
     assert await desk.execute(patient) == Done(None)
     assert len(api.sent("PUT", "jobflows")) == 1
-    assert await desk.execute(patient) == Done(10)
+    assert await desk.execute(patient) == Done(tell_in=10)
+
+
+async def test_what_is_due_does_not_wait_as_a_status_does(api, desk):
+    both = Plan(status=STATUS, status_within=10, wake_at=EPOCH + timedelta(seconds=30))
+    assert await desk.execute(both) == Done(30, tell_in=10)
 
 
 async def test_a_status_that_has_become_urgent_does_not_wait(api, desk):

@@ -276,7 +276,7 @@ def test_a_flows_limits_are_upstreams():
     crd = job_flow_crd()
     assert at(crd, "spec.flows[]")["required"] == ["name"]
     assert at(crd, "spec.flows[].name")["minLength"] == 1
-    assert at(crd, "spec.jobRetainPolicy")["enum"] == ["retain", "delete"]
+    assert at(crd, "spec.jobRetainPolicy")["enum"] == ["retain", "delete", "delete-on-success", "delete-always"]
     assert at(crd, "spec.flows[].dependsOn.targets[]") == {"type": "string"}
     assert sorted(at(crd, "status.state.phase")["enum"]) == ["Failed", "Pending", "Running", "Succeed", "Terminating"]
     assert at(crd, "status.jobStatusList[].restartCount")["minimum"] == 0
@@ -286,8 +286,14 @@ def test_a_flows_limits_are_upstreams():
     assert "required" not in at(crd, "spec")
 
 
-def test_steps_are_keyed_by_name_and_frozen():
-    flows = at(job_flow_crd(), "spec.flows")
+def test_switches_are_frozen():
+    (rule,) = at(job_flow_crd(), "spec.switch")["x-kubernetes-validations"]
+    assert (rule["rule"], "switches of a flow are frozen" in rule["message"]) == ("self == oldSelf", True)
+
+
+@pytest.mark.parametrize("path", ["spec.flows", "spec.onExit"])
+def test_steps_are_keyed_by_name_and_frozen(path):
+    flows = at(job_flow_crd(), path)
     assert (flows["x-kubernetes-list-type"], flows["x-kubernetes-list-map-keys"]) == ("map", ["name"])
     (rule,) = flows["x-kubernetes-validations"]
     assert rule["rule"] == "self == oldSelf"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobflow.api.status import JobFlowStatus, StepPhase
+from jobflow.api.status import FlowStatus, JobFlowStatus, StepPhase
 from jobflow.cache.children import Children
 from jobflow.testing.builders import child
 
@@ -96,3 +96,24 @@ def test_exists_and_has_seen(children):
     children.remove(A.at("3").view())
     assert (children.exists(FLOW, A.uid), children.has_seen(FLOW, A.uid)) == (False, True)
     assert not children.has_seen(FLOW, "never")
+
+
+NEXT = A.tried(1).created_after(70)
+
+
+@pytest.mark.parametrize(
+    ("said", "vanished", "record", "kept"),
+    [
+        ("the next attempt is due", A.failed(), FlowStatus("a", StepPhase.WAITING, attempt=1), []),
+        ("the next attempt runs", A.failed(), NEXT.record(StepPhase.RUNNING), []),
+        ("by upstream's controller", A.by_upstream().failed(), FlowStatus("a", StepPhase.WAITING, attempt=1), []),
+        ("it is the next attempt", NEXT.completed(), FlowStatus("a", StepPhase.WAITING, attempt=1), ["job-f-a-r1"]),
+        ("its record is an older one", NEXT.completed(), A.record(StepPhase.RUNNING), ["job-f-a-r1"]),
+        ("the step was given up before it was seen", NEXT.completed(), A.record(StepPhase.FAILED), []),
+    ],
+)
+def test_an_attempt_that_vanished_is_kept_until_a_later_one_is_committed(children, said, vanished, record, kept):
+    children.put(vanished.view())
+    children.remove(vanished.view())
+    children.settle(FLOW, status(record))
+    assert [view.uid for view in children.vanished(FLOW)] == kept

@@ -170,7 +170,8 @@ FIELDS = {
     ),
     "an unknown word": (
         "    spec: {jobRetainPolicy: retian, flows: [{name: prep}]}\n",
-        '4:8: error: spec.jobRetainPolicy: "retian" is not one of retain, delete; did you mean "retain"?',
+        '4:8: error: spec.jobRetainPolicy: "retian" is not one of retain, delete, delete-on-success, delete-always; '
+        'did you mean "retain"?',
     ),
     "a step without a name": (
         "    spec:\n      flows:\n      - dependsOn: {}\n",

@@ -67,7 +67,7 @@ BAD = [
     (
         "a parameter of the flow that nothing uses",
         {"flow": "[{name: size, value: 2}, {name: other, value: 1}]"},
-        "warning spec.parameters[1].name: no argument and no patch uses this parameter: $(params.other)",
+        "warning spec.parameters[1].name: no argument, patch or condition uses this parameter: $(params.other)",
     ),
     (
         "a parameter of the template that nothing uses",

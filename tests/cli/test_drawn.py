@@ -31,3 +31,31 @@ def test_of_a_step_that_failed_nobody_expects_what_it_would_have_left():
     record = FlowStatus("count", StepPhase.FAILED, outputs=left)
     (step,) = flow_picture(flow("f").step("count").recorded(record).view(), lambda uid: None).steps
     assert step.outputs == (("n", "8"),)
+
+
+def test_a_step_comes_after_all_that_it_names():
+    built = flow("f").step("a").step("b", after="a").step("c", targetsWithStatus=[{"name": "b", "phase": "Failed"}])
+    built = built.step(
+        "d", after="a", orGroups=[{"targets": ["b"]}, {"targetsWithStatus": [{"name": "c", "phase": "Running"}]}]
+    )
+    built = built.step("e", expression="steps['d'].phase == 'Failed' || steps.a.phase == 'Failed'")
+    picture = flow_picture(built.view(), lambda uid: None)
+    assert {step.name: (step.level, step.targets) for step in picture.steps} == {
+        "a": (0, ()),
+        "b": (1, ("a",)),
+        "c": (2, ("b",)),
+        "d": (3, ("a", "b", "c")),
+        "e": (4, ("a", "d")),
+    }
+
+
+def test_steps_of_onexit_come_after_all_others():
+    exits = [{"name": "clean"}, {"name": "tell", "dependsOn": {"targets": ["clean"]}}]
+    picture = flow_picture(flow("f").step("a").step("b", after="a").setting(onExit=exits).view(), lambda uid: None)
+    assert [(step.name, step.level, step.on_exit) for step in picture.steps] == [
+        ("a", 0, False),
+        ("b", 1, False),
+        ("clean", 2, True),
+        ("tell", 3, True),
+    ]
+    assert picture.progress == "0/2"

@@ -57,6 +57,31 @@ def test_every_job_of_the_flow_in_its_order(run):
     assert all("ownerReferences" not in job["metadata"] for job in jobs)
 
 
+SWITCH = """\
+apiVersion: flow.volcano.sh/v1alpha1
+kind: JobFlow
+metadata: {name: branches}
+spec:
+  parameters: [{name: size, value: 1}]
+  switch:
+  - {input: $(params.size), cases: [{values: [1, two], flows: [small]}], default: [large]}
+  flows:
+  - {name: small, templateRef: {name: worker}}
+  - {name: large, templateRef: {name: worker}, when: [{cel: "params.size > 2"}]}
+  - {name: worker}
+"""
+
+
+def test_what_a_switch_comes_to_is_told_above_the_job(run):
+    shown = run(text=f"{SWITCH}---\n{TEMPLATE}").stdout
+    assert [line for line in shown.splitlines() if line.startswith("#")] == [
+        "# step small runs only where these hold, when: [{input: $(params.size), operator: In, values: [1, two]}]",
+        "# step large runs only where these hold, when: "
+        "[{cel: params.size > 2}, {input: $(params.size), operator: NotIn, values: [1, two]}]",
+    ]
+    assert "note: step small runs only" in run("--diff", text=f"{SWITCH}---\n{TEMPLATE}").stderr
+
+
 def test_a_template_of_the_cluster(run):
     flow = FLOW.replace("templateRef: {name: worker}", "templateRef: {name: worker, kind: ClusterJobTemplate}")
     theirs = TEMPLATE.replace("flow.volcano.sh", "ext.flow.volcano.sh").replace("JobTemplate", "ClusterJobTemplate")

@@ -3,7 +3,7 @@
 In: the roles of `jobflow.deploy`, a cluster on which manifests/ was applied with kubectl. Out: rows of single rights,
 the cluster without one of them, and `Exercise`: flows, and what befalls them, such that the controller makes every
 kind of call it ever makes: reads a ConfigMap, deletes Jobs, finds a stranger under a name, makes a deleted Job again,
-labels one that lost its label.
+labels one that lost its label, ends one that waits too long, deletes a flow whose time has come.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cluster.installed import Account, Cluster, Refused, wait_until
 from cluster.processes import Player, Processes, Replica, run
 
 from jobflow.api import names
-from jobflow.api.resources import CONFIG_MAP, JOB_FLOW, JOB_TEMPLATE, LEASE, VOLCANO_JOB
+from jobflow.api.resources import COMMAND, CONFIG_MAP, JOB_FLOW, JOB_TEMPLATE, LEASE, VOLCANO_JOB
 from jobflow.deploy import rbac
 from jobflow.deploy.names import LEASE_NAME, NAME, NAMESPACE
 from jobflow.deploy.workload import ARGUMENTS
@@ -164,7 +164,9 @@ class Exercise:
         .parameter("who", valueFrom={"configMapKeyRef": {"name": "told", "key": "who"}})
         .step("a")
         .having(patch={"metadata": {"annotations": {"who": "$(params.who)"}}}),
+        flow("late").step("a").having(pendingDeadlineSeconds=1, continueOnFail=True),  # its Job is to be ended
     )
+    BRIEF = flow("brief").step("a").setting(ttlSecondsAfterFinished=0)  # it is gone when it has ended
 
     def begin(self) -> None:
         """Submit; Jobs stay as they are until `meddle` has done its part."""
@@ -175,7 +177,7 @@ class Exercise:
         config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"who": "you"}}
         self.cluster.ask("POST", CONFIG_MAP.path(self.namespace), config)
         self.cluster.templates(self.namespace, [template(step).task("main") for step in "abcd"])
-        self.cluster.submit(self.namespace, self.FLOWS)
+        self.cluster.submit(self.namespace, (*self.FLOWS, self.BRIEF))
 
     def meddle(self) -> None:
         """One look: whatever has to be done now is done."""
@@ -186,11 +188,14 @@ class Exercise:
             self._ask("PATCH", "shorn-a", {"metadata": {"labels": {names.CREATED_BY_JOB_FLOW: None}}})
         if self._reason("taken") == "NameConflict" and self._now("taken"):
             self._ask("DELETE", "taken-a")
-        if self.player.frozen and self.done >= {"robbed", "shorn"}:
+        if self._commanded() and self._now("commanded"):  # what Volcano would do is done here
+            self.cluster.ask("DELETE", COMMAND.path(self.namespace))
+            self._ask("DELETE", "late-a")
+        if self.player.frozen and self.done >= {"robbed", "shorn"} and self._step("late").get("phase") == "Failed":
             self.player.thaw()
 
     def finished(self) -> bool:
-        """All flows have succeeded; meddles on the way."""
+        """All flows have succeeded, and the one that is not kept is gone; meddles on the way."""
         assert self.player.alive, self.player.program.told()
         self.meddle()
         return self.cluster.all_in("Succeed", len(self.FLOWS), self.namespace)
@@ -208,7 +213,7 @@ class Exercise:
     def clear(self) -> None:
         """Nothing is left for the next controller to do, nor a Lease to wait for."""
         self.player.thaw()
-        for resource in (JOB_FLOW, VOLCANO_JOB, JOB_TEMPLATE, CONFIG_MAP):
+        for resource in (JOB_FLOW, VOLCANO_JOB, JOB_TEMPLATE, CONFIG_MAP, COMMAND):
             self.cluster.ask("DELETE", resource.path(self.namespace))
         try:
             self.cluster.ask("DELETE", LEASE.path(NAMESPACE, LEASE_NAME))
@@ -224,6 +229,14 @@ class Exercise:
 
     def _ask(self, method: str, job: str, body: object = None) -> None:
         self.cluster.ask(method, VOLCANO_JOB.path(self.namespace, job), body, MERGE_PATCH if body else JSON)
+
+    def _commanded(self) -> bool:
+        return bool(self.cluster.ask("GET", COMMAND.path(self.namespace))["items"])
+
+    def _step(self, flow: str) -> dict[str, Any]:
+        """Its first step, as its status tells."""
+        status = self.cluster.ask("GET", JOB_FLOW.path(self.namespace, flow)).get("status", {})
+        return dict(next(iter(status.get("flowStatuses", ())), {}))
 
     def _reason(self, name: str) -> str:
         state = self.cluster.ask("GET", JOB_FLOW.path(self.namespace, name)).get("status", {}).get("state", {})

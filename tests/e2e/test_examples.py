@@ -17,13 +17,20 @@ EXPECTED = {
     "etl.yaml": {"etl": "Succeed"},
     "shared-templates.yaml": {"monday": "Succeed", "tuesday": "Succeed"},
     "failing.yaml": {"failing": "Failed"},
+    "flaky.yaml": {"flaky": "Succeed"},
     "sizes.yaml": {"sizes": "Succeed"},
     "sizes-by-parameters.yaml": {"sizes-by-parameters": "Succeed"},
     "outputs.yaml": {"outputs": "Succeed"},
+    "if-else.yaml": {"if-else": "Succeed"},
+    "switch.yaml": {"switch": "Succeed"},
+    "first-of-two.yaml": {"first-of-two": "Succeed"},
+    "deadline.yaml": {"deadline": "Succeed"},
     "cluster-template.yaml": {"greetings": "Succeed"},
     "probe-http.yaml": {"serving": "Succeed"},
     "probe-tcp.yaml": {"schema": "Succeed"},
     "probe-tasks.yaml": {"evaluate-early": "Succeed"},
+    "cleanup.yaml": {"nightly": "Failed"},
+    "critical.yaml": {"models": "Succeed"},
 }
 RUN_SECONDS = 120
 

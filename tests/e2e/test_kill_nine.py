@@ -14,7 +14,7 @@ import signal
 import ssl
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +109,7 @@ async def controller(kubeconfig: Path, log: Path) -> asyncio.subprocess.Process:
         )
 
 
-def templates(starts: Path) -> list[dict[str, object]]:
+def templates(starts: Path, then: str = "") -> list[dict[str, object]]:
     """One template a step; its process tells on which flow's behalf it starts (the Job's name is in HOSTNAME)."""
     return [
         {
@@ -128,7 +128,7 @@ def templates(starts: Path) -> list[dict[str, object]]:
                                     {
                                         "name": "c",
                                         "image": "busybox",
-                                        "command": ["sh", "-c", f"echo $HOSTNAME >> {starts}"],
+                                        "command": ["sh", "-c", f"echo $HOSTNAME >> {starts}{then}"],
                                     }
                                 ],
                             }
@@ -142,7 +142,10 @@ def templates(starts: Path) -> list[dict[str, object]]:
 
 
 def flow(name: str, policy: str) -> dict[str, object]:
-    flows = [{"name": step, "dependsOn": {"targets": targets}} for step, targets in STEPS.items()]
+    return flow_of(name, policy, [{"name": step, "dependsOn": {"targets": targets}} for step, targets in STEPS.items()])
+
+
+def flow_of(name: str, policy: str, flows: list[dict[str, object]]) -> dict[str, object]:
     return {
         "apiVersion": "flow.volcano.sh/v1alpha1",
         "kind": "JobFlow",
@@ -198,6 +201,29 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
+async def _die_after_each_write(
+    world: World, kubeconfig: Path, log: Path, policy: str, make: Callable[[str, str], dict[str, object]]
+) -> int:
+    """Run a flow for each write that it takes, whose controller dies after that one; how many there were."""
+    proxy = world.proxy
+    for k in range(1, MOST_WRITES):
+        name = f"{policy}-{k}"
+        proxy.fatal, proxy.writes = k, 0
+        proxy.victim = await controller(kubeconfig, log)
+        await world.create("jobflows", make(name, policy))
+        survived = await _until_rest(world, name, policy, proxy.victim)
+        await _end(proxy.victim)
+        if survived:
+            return k - 1  # it had fewer than k writes to make
+        proxy.fatal, proxy.victim = 0, None
+        second = await controller(kubeconfig, log)
+        await _until_rest(world, name, policy)
+        await _end(second)
+        status = (await world.flow(name))["status"]
+        assert status["outcome"] == "Succeeded", status  # type: ignore[index]
+    pytest.fail(f"more than {MOST_WRITES} writes for one flow")
+
+
 @pytest.mark.parametrize("policy", ["retain", "delete"])
 async def test_no_step_runs_twice_whichever_write_the_controller_dies_after(up, tmp_path: Path, policy: str) -> None:
     server = up("--no-controller", "--data", str(tmp_path / "data"))
@@ -207,28 +233,32 @@ async def test_no_step_runs_twice_whichever_write_the_controller_dies_after(up, 
         world = World(proxy)
         for template in templates(starts):
             await world.create("jobtemplates", template)
-        died = 0
-        for k in range(1, MOST_WRITES):
-            name = f"{policy}-{k}"
-            proxy.fatal, proxy.writes = k, 0
-            proxy.victim = await controller(kubeconfig, log)
-            await world.create("jobflows", flow(name, policy))
-            survived = await _until_rest(world, name, policy, proxy.victim)
-            await _end(proxy.victim)
-            if survived:
-                break  # it had fewer than k writes to make
-            died += 1
-            proxy.fatal, proxy.victim = 0, None
-            second = await controller(kubeconfig, log)
-            await _until_rest(world, name, policy)
-            await _end(second)
-            status = (await world.flow(name))["status"]
-            assert status["outcome"] == "Succeeded", status  # type: ignore[index]
-        else:
-            pytest.fail(f"more than {MOST_WRITES} writes for one flow")
+        died = await _die_after_each_write(world, kubeconfig, log, policy, flow)
     ran = Counter(starts.read_text().split())
     twice = {pod: count for pod, count in ran.items() if count != 1}
     assert not twice, f"started more than once: {twice}"
     assert len(ran) == (died + 1) * len(STEPS)
     assert died >= len(STEPS) + 4, "as many writes as children and levels, at the least"
     print(f"policy {policy}: killed after each of {died} writes, {len(ran)} steps ran, each once", os.linesep)
+
+
+def retried(name: str, policy: str) -> dict[str, object]:
+    """A flow whose first step fails twice and then does not, and is tried again after a moment each time."""
+    again = {"limit": 2, "backoff": {"duration": "200ms"}}
+    return flow_of(name, policy, [{"name": "a", "retry": again}, {"name": "b", "dependsOn": {"targets": ["a"]}}])
+
+
+@pytest.mark.parametrize("policy", ["retain", "delete"])
+async def test_no_attempt_runs_twice_whichever_write_the_controller_dies_after(up, tmp_path: Path, policy: str) -> None:
+    server = up("--no-controller", "--data", str(tmp_path / "data"))
+    starts, then = tmp_path / "starts", '; case "$HOSTNAME" in *-a-t-0|*-a-r1-t-0) exit 75;; esac'
+    async with proxy_to(server.kubeconfig, tmp_path) as (proxy, kubeconfig):
+        world = World(proxy)
+        for template in templates(starts, then):
+            await world.create("jobtemplates", template)
+        died = await _die_after_each_write(world, kubeconfig, tmp_path / "controller.log", policy, retried)
+    ran = Counter(starts.read_text().split())
+    jobs = ("a", "a-r1", "a-r2", "b")
+    assert ran == Counter(f"{policy}-{k}-{job}-t-0" for k in range(1, died + 2) for job in jobs)
+    assert died >= 3 * len(jobs), "that it is there, that it has begun or ended, and its creation"
+    print(f"policy {policy}: killed after each of {died} writes, each attempt ran once", os.linesep)

@@ -1,7 +1,7 @@
 """Bugs of Argo Workflows and Argo CD, which must not happen here.
 
 Not at this stage: #7895 (names of items that collide: there are no loops) and #12543 (a retry of chosen nodes that
-reset others: there are no retries).
+reset others: steps are tried again one by one, and none is chosen by hand).
 """
 
 from __future__ import annotations

@@ -194,8 +194,9 @@ MUTANTS = (
         "no expectation after a delete",
         "After a delete the flow is not reconciled until the cache has seen it.",
         "jobflow/act/flow.py",
+        "        deleted = await delete_child(self.client, flow, wanted)\n"
         "        self.expectations.deleted(flow.uid, wanted.uid, self.clock.monotonic())\n",
-        "",
+        "        deleted = await delete_child(self.client, flow, wanted)\n",
         test="tests/act/test_flow.py::test_a_deletion_is_expected",
         history="ttl:delay:Job:14:10 touch-flow:31",
     ),
@@ -278,8 +279,9 @@ MUTANTS = (
         "create before all targets succeeded",
         "A gate opens when all targets have succeeded.",
         "jobflow/reconcile/gate.py",
-        "    if missing:\n",
-        "    if len(missing) > len(targets) // 2:\n",
+        '    if missing:\n        return Closed(Reason.DEPENDENCY, _tell("waits for", missing))\n',
+        "    if len(missing) > len(targets) // 2:\n"
+        '        return Closed(Reason.DEPENDENCY, _tell("waits for", missing))\n',
         test="tests/reconcile/test_flow.py::test_a_diamond",
         history="diamond",
     ),
@@ -287,22 +289,21 @@ MUTANTS = (
         "create after the outcome is decided",
         "No child is created after the outcome is decided.",
         "jobflow/reconcile/flow.py",
-        "        advance = Advance(_close(advance.standings, decided), questions=advance.questions)\n",
-        "        advance.standings = _close(advance.standings, decided)\n",
+        "        advance = Advance(close(advance.standings, decision), questions=advance.questions)\n",
+        "        advance.standings = close(advance.standings, decision)\n",
         test="tests/reconcile/test_flow.py::test_a_failure_stops_what_has_not_started_and_lets_run_what_has",
     ),
     Mutant(
         "create for a flow that is being deleted",
         "No child is created while the flow is being deleted.",
         "jobflow/reconcile/flow.py",
-        "    if not problem and not flow.deleting:\n        _advance(snapshot, graph, advance)\n"
-        "    decided = flow.committed.outcome or "
-        "(Outcome.FAILED if problem else outcome(advance.standings.values()))\n"
-        "    if decided is not None or flow.deleting:\n",
-        "    if not problem:\n        _advance(snapshot, graph, advance)\n"
-        "    decided = flow.committed.outcome or "
-        "(Outcome.FAILED if problem else outcome(advance.standings.values()))\n"
-        "    if decided is not None:\n",
+        "        advance_steps(snapshot, graph, advance)\n"
+        "    decision = _invalid(flow, problem) if problem else _decided(snapshot, graph, advance)\n"
+        "    if decision is not None or flow.deleting:\n",
+        "        advance_steps(snapshot, graph, advance)\n"
+        "    elif not problem:\n        advance_steps(snapshot, graph, advance)\n"
+        "    decision = _invalid(flow, problem) if problem else _decided(snapshot, graph, advance)\n"
+        "    if decision is not None:\n",
         test="tests/reconcile/test_flow.py::test_a_deleted_flow_starts_nothing_and_is_terminating",
         history="chain:held-delete:12",
     ),
@@ -310,8 +311,8 @@ MUTANTS = (
         "delete before the success is committed",
         "Policy delete deletes children once the flow's success is committed.",
         "jobflow/reconcile/retain.py",
-        "    succeeded = flow.committed.state.phase is FlowPhase.SUCCEED\n",
-        "    succeeded = bool(mine) and all(child.phase.terminal for child in mine)\n",
+        "    if policy is not RetainPolicy.RETAIN and mine and _is_over(flow):\n",
+        "    if policy is not RetainPolicy.RETAIN and mine and all(child.phase.terminal for child in mine):\n",
         test="tests/reconcile/test_retain.py::test_the_policy",
         history="delete",
     ),
@@ -346,7 +347,7 @@ MUTANTS = (
     Mutant(
         "a refusal that blocks other branches",
         "What keeps one step from starting delays no other branch.",
-        "jobflow/reconcile/flow.py",
+        "jobflow/reconcile/advance.py",
         "                advance.standings[step.name] = _start(snapshot, standing, advance)\n",
         "                advance.standings[step.name] = _start(snapshot, standing, advance)\n"
         "                if advance.standings[step.name].reason != Reason.CREATING:\n"
@@ -377,7 +378,7 @@ MUTANTS = (
     Mutant(
         "an unfinished child that is not re-created",
         "A child last seen unfinished and then deleted by a stranger is created again.",
-        "jobflow/reconcile/flow.py",
+        "jobflow/reconcile/advance.py",
         "        match Open() if standing.had_child else _gate(snapshot, step, advance):\n",
         "        if standing.had_child:\n            continue\n        match _gate(snapshot, step, advance):\n",
         test="tests/reconcile/test_flow.py::TestAChildThatAStrangerDeleted",

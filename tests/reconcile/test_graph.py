@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from jobflow.api.jobflow import RetainPolicy
+from jobflow.api.ends import RetainPolicy
 from jobflow.reconcile.graph import Step, compile_flow, graph_of
 from jobflow.testing.builders import flow
 

@@ -135,3 +135,20 @@ def test_counts_of_a_child_that_was_deleted_are_not_those_of_the_next():
     second = A.incarnation("second").completed()
     before = JobCondition("Running", at(0), None, TWO_RUNNING)
     assert job_condition(standing(second, A.record(StepPhase.RUNNING)), before).taskStatusCount == {}
+
+
+def test_a_child_that_went_unfinished_and_has_no_successor_is_terminated_now():
+    begun = JobStatus("flow-a", "Running", at(0), runningHistories=(RunningHistory(at(0), state="Running"),))
+    lost = Standing(Step("a", "a"), StepPhase.FAILED)
+    closed = RunningHistory(at(0), at(9), "Running")
+    assert job_status(lost, begun, at(9), False) == JobStatus(
+        "flow-a", "Terminated", at(0), at(9), runningHistories=(closed,)
+    )
+    assert job_condition(lost, JobCondition(phase="Running")) == JobCondition(phase="Terminated")
+
+
+def test_a_child_whose_end_was_seen_stays_as_it_ended():
+    ended = JobStatus("flow-a", "Failed", at(0), at(5))
+    given_up = Standing(Step("a", "a"), StepPhase.FAILED)
+    assert job_status(given_up, ended, at(9), False) == ended
+    assert job_condition(given_up, JobCondition(phase="Failed")) == JobCondition(phase="Failed")

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from jobflow.api.resources import Key
+from jobflow.api import upstream
+from jobflow.api.resources import JOB_FLOW, Key
 from jobflow.api.status import FlowPhase, FlowState, Outcome, Reason, StepPhase
 from jobflow.reconcile.flow import reconcile_flow
 from jobflow.reconcile.pause import QUIET_SECONDS, pause, uses
@@ -134,3 +135,30 @@ def test_a_step_whose_template_is_read_without_a_field_waits_and_other_branches_
     assert (plan.status.state.reason, plan.status.flowStatuses[0].reason) == (Reason.CRD_OUTDATED, Reason.CRD_OUTDATED)
     assert "JobTemplate a is read without spec.note" in plan.status.state.message
     assert Key("JobTemplate", "default", "a") in plan.awaits
+
+
+@pytest.mark.parametrize(
+    ("built", "places"),
+    [
+        (flow("f").step("a").step("b", after="a"), []),
+        (flow("f").step("a").step("b", after="a", strategy="Any"), ["spec.flows[1].dependsOn.strategy"]),
+        (
+            flow("f").step("a").step("b", orGroups=[{"targets": ["a"], "strategy": "All"}]),
+            ["spec.flows[1].dependsOn.orGroups", "spec.flows[1].dependsOn.orGroups[0].strategy"],
+        ),
+        (
+            flow("f").step("a").step("b", targetsWithStatus=[{"name": "a", "phase": "Failed"}]),
+            ["spec.flows[1].dependsOn.targetsWithStatus", "spec.flows[1].dependsOn.targetsWithStatus[0].phase"],
+        ),
+        (flow("f").step("a").step("b", expression="true"), ["spec.flows[1].dependsOn.expression"]),
+        (flow("f").step("a").having(when=[{"cel": "true"}]), ["spec.flows[0].when", "spec.flows[0].when[0].cel"]),
+        (
+            flow("f").step("a").setting(switch=[{"input": "x", "cases": []}]),
+            ["spec.switch", "spec.switch[0].cases", "spec.switch[0].input"],
+        ),
+    ],
+)
+def test_control_flow_is_among_what_upstreams_crd_would_drop(built, places):
+    found = {place for _, place in uses(built.view().spec, upstream.added(JOB_FLOW))}
+    assert set(places) <= found
+    assert bool(found) is bool(places)

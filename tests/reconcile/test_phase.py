@@ -7,11 +7,15 @@ import pytest
 from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, Outcome, Reason, StepPhase
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing
-from jobflow.reconcile.phase import flow_state, outcome
+from jobflow.reconcile.outcome import SUCCESS, Decision
+from jobflow.reconcile.phase import flow_state, is_finished
 from jobflow.testing.builders import flow
+from jobflow.testing.clock import EPOCH
 
 WAITING, PENDING, RUNNING = StepPhase.WAITING, StepPhase.PENDING, StepPhase.RUNNING
-SUCCEEDED, FAILED, UNREACHABLE = StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.UNREACHABLE
+SUCCEEDED, FAILED = StepPhase.SUCCEEDED, StepPhase.FAILED
+FAILURE = Decision(Outcome.FAILED, Reason.STEP_FAILED, "step s: Job f-s is Failed")
+FAILED_STATE = FlowState(FlowPhase.FAILED, Reason.STEP_FAILED, "step s: Job f-s is Failed")
 
 
 def stand(*phases):
@@ -19,24 +23,21 @@ def stand(*phases):
 
 
 @pytest.mark.parametrize(
-    ("said", "phases", "decided", "phase"),
+    ("said", "phases", "decision", "phase"),
     [
-        ("upstream 86: no steps at all", [], Outcome.SUCCEEDED, FlowPhase.SUCCEED),
+        ("upstream 86: no steps at all", [], SUCCESS, FlowPhase.SUCCEED),
         ("nothing has started", [WAITING, WAITING], None, FlowPhase.PENDING),
         ("a child waits for its pods", [PENDING, WAITING], None, FlowPhase.PENDING),
         ("a child runs", [RUNNING, WAITING], None, FlowPhase.RUNNING),
         ("upstream 20: one of two completed", [SUCCEEDED, WAITING], None, FlowPhase.RUNNING),
-        ("upstream 17: all completed", [SUCCEEDED], Outcome.SUCCEEDED, FlowPhase.SUCCEED),
-        ("upstream 18: one failed", [FAILED], Outcome.FAILED, FlowPhase.FAILED),
-        ("one failed while another runs: decided at once", [FAILED, RUNNING], Outcome.FAILED, FlowPhase.FAILED),
-        ("upstream 94: one runs, one was terminated", [RUNNING, FAILED], Outcome.FAILED, FlowPhase.FAILED),
-        ("one failed, another can never start", [FAILED, UNREACHABLE], Outcome.FAILED, FlowPhase.FAILED),
+        ("upstream 17: all completed", [SUCCEEDED], SUCCESS, FlowPhase.SUCCEED),
+        ("upstream 18: one failed", [FAILED], FAILURE, FlowPhase.FAILED),
+        ("one failed while another runs: at once", [FAILED, RUNNING], FAILURE, FlowPhase.FAILED),
+        ("one failed, and that does not decide", [FAILED, RUNNING], None, FlowPhase.RUNNING),
     ],
 )
-def test_outcome_and_phase(said, phases, decided, phase):
-    standings = stand(*phases)
-    assert outcome(standings) is decided
-    assert flow_state(flow("f").frozen(), standings, decided).phase is phase
+def test_the_phase(said, phases, decision, phase):
+    assert flow_state(flow("f").frozen(), stand(*phases), decision).phase is phase
 
 
 def test_a_flow_that_ran_does_not_go_back_to_pending():
@@ -45,15 +46,33 @@ def test_a_flow_that_ran_does_not_go_back_to_pending():
 
 
 def test_a_flow_that_is_deleted_is_terminating_whatever_its_steps_do():
-    for decided in (None, Outcome.FAILED):
-        assert flow_state(flow("f").deleting().frozen(), stand(RUNNING), decided).phase is FlowPhase.TERMINATING
+    for decision in (None, FAILURE):
+        assert flow_state(flow("f").deleting().frozen(), stand(RUNNING), decision).phase is FlowPhase.TERMINATING
 
 
-def test_a_failure_names_its_step():
-    failed = [Standing(Step("s", "s"), FAILED, Reason.JOB_FAILED, "Job f-s is Failed")]
-    assert flow_state(flow("f").frozen(), failed, Outcome.FAILED) == FlowState(
-        FlowPhase.FAILED, Reason.STEP_FAILED, "step s: Job f-s is Failed"
-    )
+def test_a_failure_says_why():
+    told = FlowState(FlowPhase.FAILED, Reason.STEP_FAILED, "step s: Job f-s is Failed")
+    assert flow_state(flow("f").frozen(), stand(FAILED), FAILURE) == told
+
+
+@pytest.mark.parametrize(
+    ("said", "committed", "finished"),
+    [
+        ("nothing is committed", JobFlowStatus(), False),
+        ("it runs", JobFlowStatus(state=FlowState(FlowPhase.RUNNING)), False),
+        ("it failed, and a Job still runs", JobFlowStatus(state=FAILED_STATE, outcome=Outcome.FAILED), False),
+        ("all has ended", JobFlowStatus(state=FAILED_STATE, outcome=Outcome.FAILED, completionTime=EPOCH), True),
+        ("upstream's controller has ended it", JobFlowStatus(state=FAILED_STATE), True),
+    ],
+)
+def test_when_it_is_finished(said, committed, finished):
+    assert is_finished(committed) is finished
+
+
+@pytest.mark.parametrize("later", [None, FAILURE, SUCCESS])
+def test_a_final_phase_stands(later):
+    ended = flow("f").status(JobFlowStatus(state=FAILED_STATE)).frozen()
+    assert flow_state(ended, stand(RUNNING), later) == FAILED_STATE
 
 
 @pytest.mark.parametrize(

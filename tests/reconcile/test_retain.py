@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, JobStatus, Outcome, StepPhase
+from jobflow.api.status import FlowPhase, FlowState, JobFlowStatus, JobStatus, Outcome, Reason, StepPhase
 from jobflow.reconcile.retain import deletions
 from jobflow.testing.builders import child, flow
 from jobflow.testing.clock import EPOCH
@@ -19,6 +19,9 @@ RUNS = (A.record(StepPhase.SUCCEEDED), B.record(StepPhase.RUNNING))
 SUCCEED = {"state": FlowState(FlowPhase.SUCCEED), "outcome": Outcome.SUCCEEDED}
 FAILED = {"state": FlowState(FlowPhase.FAILED), "outcome": Outcome.FAILED}
 RUNNING = {"state": FlowState(FlowPhase.RUNNING)}
+FINALIZING = FlowState(FlowPhase.RUNNING, Reason.FINALIZING)
+ENDED = {"completionTime": EPOCH + timedelta(seconds=90)}
+BOTH = ["f-a", "f-b"]
 
 
 @pytest.mark.parametrize(
@@ -29,11 +32,30 @@ RUNNING = {"state": FlowState(FlowPhase.RUNNING)}
         ("succeeded, no policy", None, SUCCEED, DONE, []),
         ("failed, delete: children are evidence", "delete", FAILED, DONE, []),
         ("all completed but that is not committed", "delete", RUNNING, RUNS, []),
+        ("succeeded, delete-on-success", "delete-on-success", SUCCEED, DONE, ["f-a", "f-b"]),
+        ("failed, delete-on-success", "delete-on-success", FAILED | ENDED, DONE, []),
+        ("succeeded, delete-always", "delete-always", SUCCEED, DONE, ["f-a", "f-b"]),
+        ("failed, delete-always", "delete-always", FAILED | ENDED, DONE, ["f-a", "f-b"]),
+        ("failed, delete-always, while a Job runs", "delete-always", FAILED, RUNS, []),
+        ("failed, retain", "retain", FAILED | ENDED, DONE, []),
+        ("it runs, delete-always", "delete-always", RUNNING, RUNS, []),
+        ("upstream's controller has failed it, delete-always", "delete-always", {"state": FAILED["state"]}, (), BOTH),
+        ("the onExit steps run", "delete-always", {"state": FINALIZING, "outcome": Outcome.FAILED}, DONE, []),
     ],
 )
 def test_the_policy(said, policy, state, records, expect):
     builder = (F.policy(policy) if policy else F).recorded(*records, **state)
     assert [delete.name for delete in deletions(builder.snapshot(A.view(), B.view())).now] == expect
+
+
+@pytest.mark.parametrize("policy", ["delete", "delete-on-success", "delete-always"])
+def test_jobs_that_are_being_ended_after_a_success_end_first(policy):
+    """failurePolicy FailFast: the flow has succeeded, and what still ran is not needed any more."""
+    fast = F.policy(policy).setting(failurePolicy="FailFast", successPolicy={"type": "Any"})
+    jobs = A.view(), B.running().view()
+    assert deletions(fast.recorded(*RUNS, **SUCCEED).snapshot(*jobs)).now == ()
+    ended = fast.recorded(*DONE, **SUCCEED, **ENDED).snapshot(A.view(), B.view())
+    assert [delete.reason for delete in deletions(ended).now] == [f"the flow succeeded, policy {policy}"] * 2
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jobflow.api.status import (
     JobCondition,
     JobFlowStatus,
     Outcome,
+    Reason,
     StepPhase,
     TaskState,
 )
@@ -32,6 +33,11 @@ def steps(*entries):
     [
         ("the flow's phase", replace(NOW, state=FlowState(FlowPhase.SUCCEED)), AT_ONCE),
         ("the flow's reason", replace(NOW, state=FlowState(FlowPhase.RUNNING, "TemplateNotFound")), AT_ONCE),
+        (
+            "the flow's message",
+            replace(NOW, state=FlowState(FlowPhase.RUNNING, "TemplateNotFound", "not the one before")),
+            AT_ONCE,
+        ),
         ("the outcome", replace(NOW, outcome=Outcome.FAILED), AT_ONCE),
         ("the end", replace(NOW, completionTime=EPOCH), AT_ONCE),
         ("an edit is acknowledged", replace(NOW, observedGeneration=2), AT_ONCE),
@@ -52,3 +58,24 @@ def steps(*entries):
 )
 def test_status_within(said, desired, expect):
     assert status_within(NOW, desired) == expect
+
+
+PROBES = replace(
+    NOW,
+    state=FlowState(FlowPhase.RUNNING, Reason.PROBE, "step b: GET http://b/ -> 503"),
+    flowStatuses=(RUNS, replace(WAITS, reason=Reason.PROBE_FAILING, message="GET http://b/ -> 503")),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "message", "expect"),
+    [
+        ("the probe goes on failing", Reason.PROBE_FAILING, "GET http://b/ -> 503, 7 times, 30 s", STEP_SECONDS),
+        ("it fails otherwise", Reason.PROBE_FAILING, "GET http://b/ -> connection refused", STEP_SECONDS),
+        ("it has not been asked", Reason.PROBE, "GET http://b/: no answer yet", AT_ONCE),
+    ],
+)
+def test_words_of_a_probe(said, reason, message, expect):
+    state = FlowState(FlowPhase.RUNNING, Reason.PROBE, f"step b: {message}")
+    desired = replace(PROBES, state=state, flowStatuses=(RUNS, replace(WAITS, reason=reason, message=message)))
+    assert status_within(PROBES, desired) == expect

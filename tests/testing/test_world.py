@@ -67,7 +67,7 @@ def test_each_standard_flow_ends_as_expected_and_leaves_nothing(scenario: Scenar
     assert not history.never_ended
     assert not history.errors
     assert not history.leaks
-    flows = {name: body for (kind, _, name), body in history.objects().items() if kind == "JobFlow"}
+    flows = {commit.name: commit.after for commit in history.of("JobFlow") if commit.after is not None}
     assert {name: body["status"]["outcome"] for name, body in flows.items()} == dict(scenario.expected)
     left = history.objects_at(history.commits[-1].revision)
     assert {kind for kind, _, _ in left} == {"JobTemplate", "Event"}, "Jobs go with their flows"
@@ -151,7 +151,7 @@ def test_volcano_walks_through_the_phases_of_its_script(name: str, walk: object)
 
     told = [commit for commit in history.of("Job") if commit.name == "mine-load" and commit.who == "volcano"]
     assert [phase_of(commit.after) for commit in told] == [stage.phase for stage in WALKS[name].stages]
-    if name != "never-ends":
+    if name not in ("never-ends", "never-starts"):
         last = told[-1].after
         assert last is not None
         assert {last["status"][count] for count in ("running", "succeeded", "failed", "terminating")} == {0}

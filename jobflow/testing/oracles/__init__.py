@@ -8,6 +8,8 @@ function whose docstring is the rule that it checks, in a module of its family; 
 | safety of children: nothing twice, too early, too late, or of another | `safety.py` |
 | safety of statuses: nothing forgotten, contradictory, untrue or malformed | `memory.py` |
 | acting on what is so: nothing done as if one had not done something before | `views.py` |
+| attempts: no more than may be, one after the other | `attempts.py` |
+| endings: for a reason, in time, once | `endings.py`, `deadlines.py` |
 | trouble: told, and kept from other steps and flows; counts of pods | `trouble.py` |
 | liveness and quiescence | `liveness.py` |
 | economy: writes, Events, passes | `economy.py` |
@@ -20,7 +22,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobflow.testing.history import History
-from jobflow.testing.oracles import economy, equivalence, hygiene, liveness, memory, safety, trouble, views
+from jobflow.testing.oracles import (
+    attempts,
+    deadlines,
+    economy,
+    endings,
+    equivalence,
+    hygiene,
+    liveness,
+    memory,
+    safety,
+    trouble,
+    views,
+)
 from jobflow.testing.oracles.verdict import Oracle, Violation
 
 __all__ = ["ORACLES", "Oracle", "Violation", "judge"]
@@ -39,6 +53,18 @@ ORACLES: Mapping[str, Oracle] = {
     "results are true": memory.results_are_true,
     "complete means at rest": memory.complete_means_at_rest,
     "statuses fit": memory.statuses_fit,
+    "attempts are few": attempts.attempts_are_few,
+    "attempts are used": attempts.attempts_are_used,
+    "one attempt after the other": attempts.one_attempt_after_the_other,
+    "attempts are remembered": attempts.attempts_are_remembered,
+    "ended for a reason": endings.ended_for_a_reason,
+    "onExit comes last": endings.on_exit_comes_last,
+    "onExit is done": endings.on_exit_is_done,
+    "skipped has no child": endings.skipped_has_no_child,
+    "nothing waits in vain": endings.nothing_waits_in_vain,
+    "flows go in time": endings.flows_go_in_time,
+    "deadlines are kept": deadlines.deadlines_are_kept,
+    "deadlines are no sooner": deadlines.deadlines_are_no_sooner,
     "own writes are remembered": views.own_writes_are_remembered,
     "every write changes something": views.every_write_changes_something,
     "second child after a look": views.second_child_after_a_look,

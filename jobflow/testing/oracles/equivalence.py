@@ -9,8 +9,10 @@ compared, because the world really differed:
 - what was seen on the way (`runningHistories`, pod counts, `podFailureRatio`, `runningDuration`): a watch that was cut
   or a controller that was down did not see it, and Volcano zeroes its counts after the end;
 - `recreations`, where a child was deleted by a stranger, and whether that child is there;
-- in a flow that fails, the steps beside the failed one: whether they had begun by then is a race, which a fault may
-  turn either way;
+- in a flow that fails, the steps beside the failed one: whether they had begun by then, or had ended before they were
+  ended, is a race, which a fault may turn either way;
+- in a flow that has a time to end by, everything but how it ends: a fault takes of that time;
+- whether a Job that was ended is there: it was deleted, where its Command was refused;
 - anything, where the create of a Job was refused as invalid: its step fails, rightly; or where another flow was made
   under the name.
 """
@@ -22,6 +24,7 @@ from typing import Any
 
 from jobflow.testing.faults import DeleteFlow, ForegroundDelete, HeldDelete, RemakeFlow, StrangerDeletes
 from jobflow.testing.history import Body, History
+from jobflow.testing.oracles.asked import flow_seconds
 from jobflow.testing.oracles.liveness import last_states, refused_as_invalid
 from jobflow.testing.oracles.reading import (
     JOB,
@@ -34,6 +37,8 @@ from jobflow.testing.oracles.reading import (
     targets,
 )
 from jobflow.testing.oracles.verdict import Violation
+
+REFUSED = frozenset({403, 404, 422})
 
 
 def same_end(history: History, reference: History | None = None) -> list[Violation]:
@@ -64,6 +69,7 @@ def same_children(history: History, reference: History | None = None) -> list[Vi
     if any(isinstance(fault, DeleteFlow | ForegroundDelete | HeldDelete) for fault in plan):
         return []  # a flow that its user deleted went with its children
     spared = {fault.child for fault in plan if isinstance(fault, StrangerDeletes)}
+    spared |= _deleted_to_end_them(history)
     for flow in last_states(reference):
         spared |= _jobs_of(flow, _beside(flow))
     wanted, left = _jobs(reference), _jobs(history)
@@ -76,15 +82,28 @@ def same_children(history: History, reference: History | None = None) -> list[Vi
     ]
 
 
+def _deleted_to_end_them(history: History) -> set[str]:
+    """Jobs whose Command was refused, so that they had to be deleted."""
+    refused = (call for call in history.calls if call.path.endswith("/commands") and call.status in REFUSED)
+    return {str(((call.body or {}).get("target") or {}).get("name")) for call in refused}
+
+
 def _is_another(history: History) -> bool:
     """Another flow was made under the name of the first."""
     return any(isinstance(fault, RemakeFlow) for fault in faults(history))
 
 
 def _beside(flow: Body) -> Set[str]:
-    """Of a flow that failed, the steps that neither failed nor led to a failure; of any other flow none."""
+    """Of a flow with a failed step, the steps that neither failed nor led to a failure; of any other flow none.
+
+    Of a flow with a deadline all.
+    """
     entries, steps = records(flow), targets(flow)
-    open_ = [name for name, entry in entries.items() if entry["phase"] == "Failed"]
+    if flow_seconds(flow) is not None:
+        return entries.keys()
+    open_ = [
+        name for name, entry in entries.items() if entry["phase"] == "Failed" and entry.get("reason") != "FailFast"
+    ]
     if not open_:
         return set()
     led = set()
@@ -116,12 +135,18 @@ def _essence(flow: Body, beside: Set[str], deleted: Set[str]) -> dict[str, Any]:
         "generation": status.get("observedGeneration"),
         "specHash": status.get("specHash"),
         "steps": [(e["name"], e["phase"], e.get("reason"), e.get("jobName"), e.get("attempt", 0)) for e in entries],
-        "recreations": [entry.get("recreations", 0) for entry in entries if entry.get("jobName") not in deleted],
+        "recreations": [entry.get("recreations", 0) for entry in entries if not _names(entry) & deleted],
         "jobs": [(entry["name"], entry.get("state")) for entry in jobs],
         "conditions": {name: conditions[name].get("phase") for name in sorted(conditions) if name not in left_out},
         **{which: [name for name in status.get(which) or () if name not in left_out] for which in LISTS},
         **whole,
     }
+
+
+def _names(entry: Body) -> set[str]:
+    """Names of the Jobs that the step has had."""
+    told = (entry, *(entry.get("attempts") or ()))
+    return {str(one["jobName"]) for one in told if one.get("jobName")}
 
 
 def _jobs(history: History) -> dict[str, str]:

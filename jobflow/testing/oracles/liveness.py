@@ -76,7 +76,7 @@ def every_flow_ends(history: History, reference: History | None = None) -> list[
 
 
 def outcome_is_expected(history: History, _: History | None = None) -> list[Violation]:
-    """A flow that ended has the outcome that its Jobs' walks lead to."""
+    """A flow that ended has the outcome that its Jobs' walks lead to, and its steps stand where these lead them."""
     found = []
     for last in last_states(history):
         expected = history.expected.get(last["metadata"]["name"])
@@ -85,7 +85,7 @@ def outcome_is_expected(history: History, _: History | None = None) -> list[Viol
             continue  # a Job that is refused as invalid fails its step, rightly
         text = f"JobFlow {last['metadata']['name']} is {outcome}, expected {expected}: {_where(last)}"
         found.append(Violation("outcome is expected", last_moment(history), text))
-    return found
+    return found if refused_as_invalid(history) else [*found, *_misplaced(history)]
 
 
 def quiet_at_rest(history: History, _: History | None = None) -> list[Violation]:
@@ -108,6 +108,16 @@ def quiet_at_rest(history: History, _: History | None = None) -> list[Violation]
 def refused_as_invalid(history: History) -> bool:
     """The create of a Job was answered with 422: its step fails, rightly."""
     return any(call.status == 422 and call.path.endswith("/jobs") for call in history.calls)
+
+
+def _misplaced(history: History) -> Iterator[Violation]:
+    for last in last_states(history):
+        name, told = last["metadata"]["name"], records(last)
+        for step, phase in history.phases.get(name, {}).items():
+            stands = told.get(step, {}).get("phase")
+            if flow_phase(last) in FINAL and step in told and stands != phase:
+                text = f"step {step} of JobFlow {name} is {stands}, expected {phase}: {_where(last)}"
+                yield Violation("outcome is expected", last_moment(history), text)
 
 
 def _ends(history: History) -> dict[str, Commit]:

@@ -14,7 +14,9 @@ from typing import Any
 from jobflow.api.crd import job_flow_crd, job_template_crd
 from jobflow.local.apiserver.schema.structural import StructuralSchema
 from jobflow.testing.history import Body, Commit, History
+from jobflow.testing.oracles.asked import is_plain
 from jobflow.testing.oracles.reading import (
+    ENDING,
     FINAL,
     FLOW,
     LISTS,
@@ -33,7 +35,9 @@ from jobflow.testing.oracles.reading import (
 from jobflow.testing.oracles.verdict import Violation
 
 LISTED_AS = {"Succeeded": ("completedJobs",), "Failed": ("failedJobs", "terminatedJobs")}
-NEVER_CREATED = frozenset({"ChildInvalid", "NameTooLong"})  # reasons of a step that failed without a Job
+NEVER_CREATED = frozenset(
+    {"ChildInvalid", "ExpressionError", "NameTooLong"}
+)  # reasons of a step that failed without a Job
 
 
 def phase_is_final(history: History, _: History | None = None) -> list[Violation]:
@@ -73,7 +77,11 @@ def children_in_one_list(history: History, _: History | None = None) -> list[Vio
 
 
 def results_are_true(history: History, _: History | None = None) -> list[Violation]:
-    """A step is committed Succeeded or Failed only after a Job of it ended so; Succeed only when all succeeded."""
+    """A step is committed Succeeded or Failed only after a Job of it ended so; Succeed only when all succeeded.
+
+    Or were skipped; where the spec asks for less than that, `outcome is expected` judges. A Job that was deleted in
+    order to end it has no result of its own.
+    """
     found = []
     for commit, before, after, world in _statuses(history):
         flow_uid = uid_of(commit.after or {})
@@ -84,7 +92,8 @@ def results_are_true(history: History, _: History | None = None) -> list[Violati
             if text := _untrue(entry, world, Node(flow_uid, step, "")):
                 found.append(Violation("results are true", commit.at, f"JobFlow {commit.name}, step {step}: {text}"))
         phases = {entry.get("phase") for entry in records({"status": after}).values()}
-        if flow_phase({"status": after}) == "Succeed" and phases - {"Succeeded"}:
+        plain = is_plain(commit.after or {})
+        if flow_phase({"status": after}) == "Succeed" and plain and phases - {"Succeeded", "Skipped"}:
             found.append(Violation("results are true", commit.at, f"JobFlow {commit.name}: Succeed with {phases}"))
     return found
 
@@ -167,33 +176,35 @@ def _statuses(history: History) -> Iterator[tuple[Commit, Body, Body, World]]:
 
 def _forgotten(before: Body, after: Body) -> Iterator[str]:
     now = records({"status": after})
+    superseded = {told.get("jobName") for entry in now.values() for told in entry.get("attempts") or ()}
     for step, was in records({"status": before}).items():
         entry = now.get(step)
         if entry is None:
             yield f"the entry of step {step} is gone"
         elif was.get("phase") in SETTLED and entry != was:
             yield f"step {step} was settled as {was}, is now {entry}"
-        elif was.get("jobName") and entry.get("jobName") != was["jobName"]:
+        elif was.get("jobName") not in (None, entry.get("jobName"), *superseded):
             yield f"step {step} had Job {was['jobName']}, is now told to have {entry.get('jobName') or 'none'}"
-        elif entry.get("recreations", 0) < was.get("recreations", 0):
+        elif entry.get("recreations", 0) < was.get("recreations", 0) and entry.get("attempt") == was.get("attempt"):
             yield f"step {step} counts fewer recreations than before"
     kept = {entry["name"] for entry in after.get("jobStatusList") or ()}
     yield from (
         f"jobStatusList forgot {entry['name']}"
         for entry in before.get("jobStatusList") or ()
-        if entry["name"] not in kept
+        if entry["name"] not in kept | superseded
     )
     yield from (
         f"conditions forgot {name}"
         for name in before.get("conditions") or {}
-        if name not in (after.get("conditions") or {})
+        if name not in (after.get("conditions") or {}) and name not in superseded
     )
 
 
 def _misplaced(status: Body) -> Iterator[str]:
     places = {name: [which for which in LISTS if name in (status.get(which) or ())] for name in _listed(status)}
     yield from (f"Job {name} is listed {count} times" for name, count in _listed(status).items() if count > 1)
-    known = {entry["jobName"]: entry for entry in records({"status": status}).values() if entry.get("jobName")}
+    carried = [_carried(entry) for entry in records({"status": status}).values()]
+    known = {entry["jobName"]: entry for entry in carried if entry.get("jobName")}
     yield from (f"Job {name} is listed and no step has it" for name in places if name not in known)
     entries = {entry["name"] for entry in status.get("jobStatusList") or ()}
     for name, entry in known.items():
@@ -207,12 +218,20 @@ def _misplaced(status: Body) -> Iterator[str]:
             yield f"Job {name} of step {entry['name']} has no condition"
 
 
+def _carried(entry: Body) -> Body:
+    """The step with the Job that stands for it: while it waits for its next attempt, that of the last one."""
+    if entry.get("jobName") or not entry.get("attempts"):
+        return entry
+    return {"name": entry["name"], "phase": "Failed", "jobName": entry["attempts"][-1].get("jobName")}
+
+
 def _listed(status: Body) -> Counter[str]:
     return Counter(name for which in LISTS for name in status.get(which) or ())
 
 
 def _untrue(entry: Body, world: World, node: Node) -> str:
     results = {life.result for life in world.of_node(node) if life.result}
+    results |= {"deleted" for life in world.of_node(node) if life.removed and entry.get("reason") in ENDING}
     match entry.get("phase"):
         case "Succeeded" if "Completed" not in results:
             return f"Succeeded, and its Jobs ended as {sorted(results) or 'none'}"

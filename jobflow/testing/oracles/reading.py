@@ -12,20 +12,25 @@ from typing import NamedTuple
 
 from jobflow.testing.faults import AnswerRead, Plan, parse_plan
 from jobflow.testing.history import Body, Commit, History, is_controller
+from jobflow.testing.oracles.asked import edges, steps_of
 
 FLOW = "JobFlow"
 TEMPLATE = "JobTemplate"
 JOB = "Job"
+COMMAND = "Command"
 EVENT = "Event"
 
 STEP = "jobflow.volcano.sh/flow"
 ITEM = "jobflow.volcano.sh/item"
+ATTEMPT = "jobflow.volcano.sh/attempt"
 MADE_FROM = "volcano.sh/createdByJobTemplate"
 OWNED_TTL = "jobflow.volcano.sh/ttl-seconds-after-finished"
 
 ENDED = frozenset({"Completed", "Failed", "Terminated", "Aborted"})  # phases of a Job after which it does not run
 FINAL = frozenset({"Succeed", "Failed"})  # phases of a flow
-SETTLED = frozenset({"Succeeded", "Failed", "Unreachable"})  # phases of a step
+SETTLED = frozenset({"Succeeded", "Failed", "Skipped", "Unreachable"})  # phases of a step
+# Reasons of a step whose Job is being ended; committed before anything is done about it.
+ENDING = frozenset({"DeadlineExceeded", "PendingDeadlineExceeded", "FailFast"})
 LISTS = ("pendingJobs", "runningJobs", "failedJobs", "completedJobs", "terminatedJobs", "unKnowJobs")
 
 
@@ -45,7 +50,9 @@ class Life:
     uid: str
     node: Node
     created: Commit
+    attempt: int = 0
     counts: list[Body] = field(default_factory=list)  # each status.taskStatusCount that it had
+    running: Commit | None = None  # that in which it was first seen to run
     result: str = ""
     ended: Commit | None = None
     removed: Commit | None = None
@@ -97,8 +104,10 @@ class World:
         node = node_of(body)
         if node is None:
             return
-        life = self.lives.setdefault(uid_of(body), Life(commit.name, uid_of(body), node, commit))
+        life = self.lives.setdefault(uid_of(body), Life(commit.name, uid_of(body), node, commit, attempt_of(body)))
         life.counts.append((body.get("status") or {}).get("taskStatusCount") or {})
+        if life.running is None and job_phase(body) == "Running":
+            life.running = commit
         if life.ended is None and job_phase(body) in ENDED:
             life.ended, life.result = commit, job_phase(body)
         if life.removed is None and removes(commit):
@@ -163,6 +172,11 @@ def node_of(job: Body) -> Node | None:
     return Node(str(owner.get("uid", "")), notes[STEP], notes.get(ITEM, ""))
 
 
+def attempt_of(job: Body) -> int:
+    """Which attempt of its step the child is, from 0."""
+    return int((_meta(job).get("annotations") or {}).get(ATTEMPT, "0"))
+
+
 def job_phase(job: Body) -> str:
     """Volcano's word for where the Job stands; "" before Volcano has looked at it."""
     return str(((job.get("status") or {}).get("state") or {}).get("phase") or "")
@@ -184,15 +198,13 @@ def records(flow: Body | None) -> dict[str, Body]:
 
 
 def targets(flow: Body) -> dict[str, tuple[str, ...]]:
-    """Each step of the spec, with the steps that it waits for."""
-    steps = (flow.get("spec") or {}).get("flows") or ()
-    return {step["name"]: tuple((step.get("dependsOn") or {}).get("targets") or ()) for step in steps}
+    """Each step of the spec, those of onExit last, with the steps that it waits for, in whatever way."""
+    return {name: edges(step) for name, step in steps_of(flow).items()}
 
 
 def probed(flow: Body) -> dict[str, Body]:
     """The steps that start beside their running targets, with the count of pods that each waits for."""
-    steps = (flow.get("spec") or {}).get("flows") or ()
-    waits = {step["name"]: step.get("dependsOn") or {} for step in steps}
+    waits = {name: step.get("dependsOn") or {} for name, step in steps_of(flow).items()}
     return {
         step: depends["probe"]["taskStatusCount"]
         for step, depends in waits.items()

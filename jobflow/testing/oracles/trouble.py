@@ -23,6 +23,7 @@ from jobflow.testing.faults import (
     TouchFlow,
 )
 from jobflow.testing.history import Body, Commit, History
+from jobflow.testing.oracles.asked import exits, steps_of, waits_plainly
 from jobflow.testing.oracles.liveness import RECOVERY_SECONDS, last_disturbance
 from jobflow.testing.oracles.reading import (
     FINAL,
@@ -214,15 +215,23 @@ def _jobs_from(history: History, template: str) -> set[str]:
 def _opened(commit: Commit, world: World) -> Iterator[tuple[str, str]]:
     """Steps whose last target's Job ends with this commit; all that wait for nothing, when the flow is created."""
     if commit.kind == FLOW and creates(commit) and commit.after is not None:
-        yield from ((uid_of(commit.after), step) for step, waits in targets(commit.after).items() if not waits)
+        steps = ((step, waits) for step, waits in targets(commit.after).items() if _starts_plainly(commit.after, step))
+        yield from ((uid_of(commit.after), step) for step, waits in steps if not waits)
     node = node_of(commit.after or {}) if commit.kind == JOB else None
     if node is None or job_phase(commit.after or {}) != "Completed" or job_phase(commit.before or {}) == "Completed":
         return
     flow = world.flows.get(node.flow_uid, {})
     done = {life.node.step for life in world.of_flow(node.flow_uid) if life.result == "Completed"} | {node.step}
     for step, waits in targets(flow).items():
-        if node.step in waits and set(waits) <= done and records(flow).get(step, {}).get("phase") not in SETTLED:
+        due = node.step in waits and set(waits) <= done and _starts_plainly(flow, step)
+        if due and records(flow).get(step, {}).get("phase") not in SETTLED:
             yield node.flow_uid, step
+
+
+def _starts_plainly(flow: Body, step: str) -> bool:
+    """Nothing but the success of its targets decides when it starts."""
+    switched = "switch" in (flow.get("spec") or {})
+    return not switched and step not in exits(flow) and waits_plainly(steps_of(flow).get(step, {}))
 
 
 def _counts(job: Body | None) -> Body:
