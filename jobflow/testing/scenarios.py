@@ -14,7 +14,7 @@ from jobflow.testing.control_scenarios import CONTROL
 from jobflow.testing.scenario import Scenario, scenario, written
 from jobflow.testing.volcano import ABORTS, COMPLETES, FAILS, IS_COMPLETED, RESTARTS, SERVES, TERMINATES, TRICKLES
 
-__all__ = ["SCENARIOS", "STANDARD", "Scenario", "scenario", "written"]
+__all__ = ["STANDARD", "Scenario", "scenario", "written"]
 
 TTL_SECONDS = 20  # shorter than the flow: the first Job goes while the last one runs
 SLOWLY = 3.0  # a Job that takes so many times longer than its siblings
