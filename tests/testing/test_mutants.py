@@ -7,7 +7,7 @@ import pytest
 from jobflow.testing.faults import parse_plan
 from jobflow.testing.mutants import KNOWN_SEEDS, MUTANTS, Mutant, judge_mutant
 from jobflow.testing.oracles import ORACLES, judge
-from jobflow.testing.scenarios import SCENARIOS
+from jobflow.testing.scenarios import STANDARD
 from jobflow.testing.sweep import Run, check
 from jobflow.testing.world import play
 
@@ -24,7 +24,7 @@ def test_it_is_caught_where_it_is_known_to_show(mutant: Mutant) -> None:
 @pytest.mark.parametrize("shown_in", sorted({mutant.shown_in for mutant in MUTANTS.values()}))
 def test_the_shipped_controller_breaks_nothing_there(shown_in: str) -> None:
     name, _, plan = shown_in.partition(":")
-    failure = check(Run(SCENARIOS[name], parse_plan(plan), 0), play(SCENARIOS[name]))
+    failure = check(Run(STANDARD[name], parse_plan(plan), 0), play(STANDARD[name]))
     assert failure is None, failure.line()
 
 
@@ -38,8 +38,8 @@ def test_the_shipped_controller_breaks_nothing_there(shown_in: str) -> None:
 )
 def test_it_is_caught_by_the_oracle_of_its_own_rule(name: str, oracle: str) -> None:
     scenario, _, plan = MUTANTS[name].shown_in.partition(":")
-    history = play(SCENARIOS[scenario], parse_plan(plan), app_factory=MUTANTS[name].app)
-    assert oracle in {violation.oracle for violation in judge(history, play(SCENARIOS[scenario]))}
+    history = play(STANDARD[scenario], parse_plan(plan), app_factory=MUTANTS[name].app)
+    assert oracle in {violation.oracle for violation in judge(history, play(STANDARD[scenario]))}
 
 
 def test_every_mutant_says_which_rule_it_breaks() -> None:
