@@ -1,7 +1,6 @@
 """Scenarios: the flows that every sweep plays, one for each way a flow can go.
 
-In: nothing. Out: STANDARD, Scenarios by name, and SCENARIOS, in which are those, too, that a sweep plays only when they
-are asked for; what a scenario is, is in `scenario.py`.
+In: nothing. Out: STANDARD, Scenarios by name; what a scenario is, is in `scenario.py`.
 """
 
 from __future__ import annotations
