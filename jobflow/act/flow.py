@@ -138,6 +138,7 @@ class FlowActor:
 
     async def _end(self, flow: Flow, wanted: EndChild, memory: FlowMemory) -> None:
         now = self.clock.monotonic()
+        first_try = wanted.uid not in memory.ends
         tried = memory.ends.get(wanted.uid, Tries(now, now))
         how, why = await end_child(self.client, flow, wanted, now - tried.first)
         memory.ends[wanted.uid] = Tries(tried.first, now)
@@ -146,7 +147,7 @@ class FlowActor:
         if why:
             log.warning("child not ended by a Command", job=wanted.name, error=why)
         log.info("child ended", how=how.name.lower(), job=wanted.name, because=wanted.reason)
-        if how in (Ended.ASKED, Ended.DELETED):
+        if how is Ended.DELETED or (how is Ended.ASKED and first_try):
             self._emit(flow, EmitEvent(NORMAL, "Ended", f"{how.value} Job {wanted.name}: {wanted.message}"))
 
     async def _write(self, flow: Flow, status: JobFlowStatus, memory: FlowMemory) -> None:

@@ -179,7 +179,8 @@ class Retry:
 
     def delay(self, flow_uid: str, step: str, attempt: int) -> float:
         """Seconds from the end of the attempt before to the start of `attempt`, which counts from 0."""
-        wait = min(self.first * float(self.factor) ** (attempt - 1), self.longest)
+        retries = min(attempt - 1, MAX_LIMIT)  # a status or an annotation may say anything
+        wait = min(self.first * float(self.factor) ** retries, self.longest)
         return wait * (1.0 + self.jitter * _share(f"{flow_uid}/{step}/{attempt}")) if self.jitter else wait
 
 

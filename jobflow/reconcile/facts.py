@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow.api.children import Node
 from jobflow.api.status import Reason, StepPhase
-from jobflow.reconcile.arguments import CannotFill, context_of, how_it_ended, parameter_value
+from jobflow.reconcile.arguments import CannotFill, Unread, context_of, how_it_ended, parameter_value
 from jobflow.reconcile.graph import Step
 from jobflow.reconcile.observe import Standing, attempt_of
 from jobflow.reconcile.snapshot import Flow
@@ -31,6 +31,7 @@ class Facts:
 
     flow: Flow | None = None
     answers: Mapping[Any, Any] = field(default_factory=dict)
+    partly: bool = False  # parameters that are not read yet are left out, and nobody waits for them
 
     def holds(self, expression: Expression, step: Step, standings: Mapping[str, Standing]) -> bool:
         """Whether an expression of `step` is true. Raises Unread, CannotFill; messages have no values in them."""
@@ -50,9 +51,14 @@ class Facts:
         if self.flow is None or not expression.params:
             return {}
         declared = self.flow.compiled.parameters
-        return {
-            name: parameter_value(self.flow, declared[name], self.answers).tree for name in sorted(expression.params)
-        }
+        known: dict[str, Any] = {}
+        for name in sorted(expression.params):
+            try:
+                known[name] = parameter_value(self.flow, declared[name], self.answers).tree
+            except Unread:
+                if not self.partly:
+                    raise
+        return known
 
     def _context(self, expression: Expression, step: Step, standings: Mapping[str, Standing]) -> dict[str, Any]:
         if self.flow is None or not expression.context:

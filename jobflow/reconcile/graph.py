@@ -93,6 +93,15 @@ class Graph:
         return tuple(step for step in self.steps if step.on_exit)
 
     @cached_property
+    def dependents(self) -> Mapping[str, tuple[Step, ...]]:
+        """By the name of a step: those that name it in what they wait for, in the order of the spec."""
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            for name in step.edges:
+                found.setdefault(name, []).append(step)
+        return {name: tuple(steps) for name, steps in found.items()}
+
+    @cached_property
     def templates(self) -> frozenset[str]:
         """The names of the JobTemplates that its steps run."""
         return frozenset(step.template for step in self.steps if not step.cluster_template)

@@ -137,6 +137,10 @@ def _standing(
         return of_child(step, record, ended)
     if record is not None and record.reason in ENDINGS:  # it was to end, and did
         return Standing(step, StepPhase.FAILED, record.reason, f"{record.message}; the Job is gone", None, record)
+    if record is not None and record.reason == Reason.READING_EXIT_CODE and step.retry is None:
+        # It has failed, and the retry that asked for more was taken away since: it is that attempt's end.
+        said = f"Job {record.jobName} ended, and is gone"
+        return Standing(step, StepPhase.FAILED, Reason.JOB_FAILED, said, None, record)
     return Standing(step, StepPhase.WAITING, child=None, record=record)
 
 

@@ -20,11 +20,12 @@ at once. `onExit` steps have no say.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobflow.api.dependencies import TargetPhase
 from jobflow.api.ends import Ends, FailurePolicy, SuccessType
 from jobflow.api.status import Outcome, Reason, StepPhase
+from jobflow.reconcile.arguments import CannotFill
 from jobflow.reconcile.facts import NO_FACTS, Facts
 from jobflow.reconcile.gate import Closed, Open, gate
 from jobflow.reconcile.graph import Graph, Step
@@ -96,16 +97,29 @@ class Seen:
         """Whether another step is there for the loss of this one."""
         return any(
             self._bears(other, self.standings[other.name])
-            for other in self.graph.main
-            if lost.name in other.edges and _asks_how_it_ends(other, lost.name)
+            for other in self.graph.dependents.get(lost.name, ())
+            if not other.on_exit and _asks_how_it_ends(other, lost.name)
         )
 
     def _bears(self, step: Step, standing: Standing) -> bool:
         if standing.phase in (StepPhase.SKIPPED, StepPhase.UNREACHABLE):
             return False
         found = gate(step, self.standings, self.facts)
-        waits = standing.phase is StepPhase.WAITING and not standing.had_child
-        return isinstance(found, Open | Closed if waits else Open)
+        if standing.phase is StepPhase.WAITING and not standing.had_child:
+            return isinstance(found, Open | Closed)
+        return isinstance(found, Open) or (isinstance(found, Closed) and bool(found.asks) and self._may_hold(step))
+
+    def _may_hold(self, step: Step) -> bool:
+        """Of a step that has started: whether its expression may be true, whatever the parameters are that are unread.
+
+        It was true with their values, which a controller that starts anew has not read yet.
+        """
+        if step.needs is None or step.needs.expression is None:
+            return False
+        try:
+            return replace(self.facts, partly=True).holds(step.needs.expression, step, self.standings)
+        except CannotFill:
+            return True
 
 
 def _asks_how_it_ends(step: Step, name: str) -> bool:

@@ -15,6 +15,7 @@ cannot be evaluated.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,33 +68,36 @@ class _Final:
 def retry_failed(snapshot: Snapshot, graph: Graph, standings: dict[str, Standing]) -> set[Question]:
     """Put in place where the steps stand whose attempt has failed and is not committed as the last; what to ask."""
     asked: set[Question] = set()
+    being_read = {
+        record.name
+        for record in snapshot.flow.committed.flowStatuses
+        if record.reason == Reason.COLLECTING_OUTPUTS and not record.phase.settled
+    }
     for step in graph.retried:
-        failed = _failed(snapshot.flow, standings[step.name])
+        failed = _failed(snapshot.flow, standings[step.name], being_read)
         if failed is not None:
             standings[step.name] = _judged(snapshot, failed, asked)
     return asked
 
 
-def _failed(flow: Flow, standing: Standing) -> Standing | None:
-    """The step as it failed; None where it has not, or where that is committed already."""
+def _failed(flow: Flow, standing: Standing, being_read: Collection[str]) -> Standing | None:
+    """The step as it failed; None where it has not, or where that is committed already.
+
+    Of those that were `being_read` the result is what was concluded of a Job that is gone, and is not committed yet.
+    """
     if standing.phase is StepPhase.FAILED:
-        return standing if not standing.frozen or _was_being_read(flow, standing) else None
+        return standing if not standing.frozen or standing.step.name in being_read else None
     record = standing.record
     if standing.phase is not StepPhase.WAITING or record is None or record.reason != Reason.READING_EXIT_CODE:
         return None
     entry = next((entry for entry in flow.committed.jobStatusList if entry.name == record.jobName), None)
     ended = upstream_record(record.name, entry) if entry is not None else None
-    if ended is None or ended.phase is not StepPhase.FAILED:
+    if ended is None or not ended.phase.settled:
         return None
     gone = replace(record, completionTime=ended.completionTime)
     message = f"Job {record.jobName} ended, and is gone"
-    return replace(standing, phase=StepPhase.FAILED, reason=ended.reason, message=message, record=gone)
-
-
-def _was_being_read(flow: Flow, standing: Standing) -> bool:
-    """Its result is what was concluded of a Job that is gone, and is not committed yet."""
-    ours = next((record for record in flow.committed.flowStatuses if record.name == standing.step.name), None)
-    return ours is not None and not ours.phase.settled and ours.reason == Reason.COLLECTING_OUTPUTS
+    reason = ended.reason or Reason.OUTPUT_TOO_LARGE  # of a Job that did well nothing else is asked
+    return replace(standing, phase=StepPhase.FAILED, reason=reason, message=message, record=gone)
 
 
 def _judged(snapshot: Snapshot, standing: Standing, asked: set[Question]) -> Standing:

@@ -65,6 +65,7 @@ async def test_a_plan_that_comes_again_soon_asks_for_nothing(api, desk):
     await desk.actor.clock.sleep(1)
     await desk.execute(Plan(ends=(A,)))
     assert len(api.sent("POST", "commands")) == 2
+    assert len(desk.told) == 1, "that it is asked again is no news"
 
 
 async def test_what_failed_is_tried_with_the_next_plan_and_keeps_nothing_else_back(api, desk):
