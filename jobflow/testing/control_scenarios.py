@@ -125,7 +125,13 @@ _EXHAUSTED = scenario(
 )
 _GIVEN_UP = scenario(
     "given-up",
-    [_pair("given-up").having(retry=PATIENT).step("c", after="a")],
+    [
+        flow("given-up")
+        .step("b")
+        .having(retry=PATIENT)
+        .step("a", targetsWithStatus=[{"name": "b", "phase": "Pending"}])  # fails while b is between two attempts
+        .step("c", after="a")
+    ],
     walks={"a": FAILS.slower(SLOWLY), "b": FAILS},
     expected={"given-up": Outcome.FAILED},
     phases={"given-up": {"a": FAILED, "b": FAILED, "c": UNREACHABLE}},

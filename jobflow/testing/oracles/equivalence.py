@@ -38,7 +38,7 @@ from jobflow.testing.oracles.reading import (
 )
 from jobflow.testing.oracles.verdict import Violation
 
-REFUSED = frozenset({403, 404, 422})
+REFUSED = frozenset({400, 403, 404, 413, 422})  # a Command: its Job is deleted in its stead
 
 
 def same_end(history: History, reference: History | None = None) -> list[Violation]:
