@@ -107,7 +107,14 @@ class Seen:
         found = gate(step, self.standings, self.facts)
         if standing.phase is StepPhase.WAITING and not standing.had_child:
             return isinstance(found, Open | Closed)
-        return isinstance(found, Open) or (isinstance(found, Closed) and bool(found.asks) and self._may_hold(step))
+        if not isinstance(found, Closed):
+            return isinstance(found, Open)
+        return self._may_hold(step) if found.asks else any(map(self._is_between, step.edges))
+
+    def _is_between(self, name: str) -> bool:
+        """An attempt of the step has failed, and another one follows: what ran because of it still has a reason."""
+        standing = self.standings[name]
+        return not standing.phase.settled and (standing.becomes is not None or standing.attempt > 0)
 
     def _may_hold(self, step: Step) -> bool:
         """Of a step that has started: whether its expression may be true, whatever the parameters are that are unread.

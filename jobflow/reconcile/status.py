@@ -168,7 +168,10 @@ def _job_name(standing: Standing) -> str:
 
 
 def _first_start(statuses: tuple[FlowStatus, ...]) -> datetime | None:
-    return min((status.startTime for status in statuses if status.startTime), default=None)
+    """When the first Job was created; also one of an attempt that failed before anything of it was written."""
+    began = [status.startTime for status in statuses]
+    began += [status.attempts[0].startTime for status in statuses if status.attempts]
+    return min((at for at in began if at), default=None)
 
 
 def _last_end(statuses: tuple[FlowStatus, ...], now: datetime) -> datetime:

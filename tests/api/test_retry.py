@@ -46,6 +46,11 @@ def test_the_largest_numbers_that_are_allowed_give_a_wait():
     assert retry.delay("u", "a", 100) <= 2 * 365 * 86400
 
 
+def test_an_attempt_that_somebody_made_up_has_a_delay_too():
+    retry = Retry(9, first=1.0, factor=100)
+    assert retry.delay("u", "a", 10_000) == retry.longest
+
+
 @pytest.mark.parametrize(
     ("said", "spec"),
     [

@@ -74,6 +74,9 @@ class TestAnAttemptThatFailed:
             ["f-a"],
         )
 
+    def test_has_begun_the_flow_though_nothing_was_written_of_it_before(self):
+        assert plan(F, A.failed()).status.startTime == EPOCH
+
     def test_creates_nothing_before_that_is_committed(self):
         found = plan(retrying(), A.failed())
         assert found.creates == ()
@@ -378,6 +381,24 @@ class TestTheNextAttempt:
     def test_was_decided_though_the_default_is_gone_since(self):
         (create,) = plan(flow("f").step("a").recorded(BETWEEN), A.failed()).creates
         assert create.name == "f-a-r1"
+
+
+class TestAFailureThatAnotherStepIsThereFor:
+    ANY = F.step("b").step("join", ["b", "a"], strategy="Any", waitFor="Running")
+    B, JOIN = child("b", of="f"), child("join", of="f")
+
+    def test_is_no_loss_while_the_one_that_ran_instead_is_tried_again(self):
+        running = self.ANY.status(plan(self.ANY, A.running(), self.B.failed(), self.JOIN.running()).status)
+        between = plan(running, A.failed(), self.B.failed(), self.JOIN.running()).status
+        assert between.outcome is None
+        assert of(between).reason == Reason.RETRY_BACKOFF
+        again = plan(self.ANY.status(between), SECOND.pending(), self.B.failed(), self.JOIN.running(), after=71).status
+        assert (of(again).phase, again.outcome) == (PENDING, None)
+
+    def test_is_one_when_all_attempts_of_that_have_failed(self):
+        last = self.ANY.recorded(structs.replace(BETWEEN, attempt=3))
+        told = plan(last, A.tried(3).failed(90), self.B.failed(), self.JOIN.running(), after=91).status
+        assert told.outcome is Outcome.FAILED
 
 
 class TestTheEndOfTheFlow:
