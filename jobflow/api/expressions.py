@@ -31,10 +31,13 @@ from jobflow.api.cel_syntax import (
 )
 from jobflow.api.placeholders import CONTEXT, OUTPUTS, PARAMS, STEPS
 from jobflow.api.problems import suggestion
+from jobflow.api.status import StepPhase
 
 MAX_CHARACTERS = 2048  # so that no list that is written out has more than a thousand items
 MAX_NESTED_LOOPS = 2
-STEP_FACTS = ("phase", OUTPUTS, "attempt", "exitCode", "reason")
+PHASE = "phase"
+PHASES = tuple(phase.value for phase in StepPhase)
+STEP_FACTS = (PHASE, OUTPUTS, "attempt", "exitCode", "reason")
 VARIABLES = (STEPS, PARAMS, CONTEXT)
 DASHED = "; a name with - in it is written in brackets: steps['my-step']"
 TRUTHS = frozenset(("has", "contains", "startsWith", "endsWith", "matches", "dyn", "!_", "&&", "||", *RELATIONS))
@@ -145,6 +148,7 @@ def _read(text: str) -> Expression:
         tree = parsed(text)
         mentions = _Mentions()
         mentions.look(tree, frozenset(), 0)
+        _look_at_phases(tree)
         if not _may_be_true(tree):
             raise SyntaxProblem(tree.at, "this gives no true or false; compare it with something")
     except SyntaxProblem as problem:
@@ -196,7 +200,49 @@ def _may_be_true(node: Node) -> bool:
             return macro not in ("map", "filter")
         case Call(function, arguments):
             return any(map(_may_be_true, arguments[1:])) if function == CHOICE else function in TRUTHS
+        case Index():
+            return _fact(node) in ("", OUTPUTS)
     return True
+
+
+def _fact(node: Node) -> str:
+    """`phase` of `steps['a'].phase`; nothing of anything else."""
+    match node:
+        case Index(Index(Name(root), Literal()), Literal(str(fact))) if root == STEPS:
+            return fact
+    return ""
+
+
+def _look_at_phases(node: Node) -> None:
+    """Raises SyntaxProblem where a phase is compared with a text that is none: that would never hold, silently."""
+    match node:
+        case Call(function, (one, other)) if function in ("==", "!=", "in"):
+            if PHASE in (_fact(one), _fact(other)):
+                for text in _texts(one, other):
+                    if text.value not in PHASES:
+                        hint = suggestion(str(text.value), PHASES) or f"; the phases are {', '.join(PHASES)}"
+                        raise SyntaxProblem(text.at, f"'{text.value}' is no phase of a step{hint}")
+    for below in _below(node):
+        _look_at_phases(below)
+
+
+def _texts(*nodes: Node) -> Iterator[Literal]:
+    """The texts that are written out, also as items of a list."""
+    for node in nodes:
+        for item in node.items if isinstance(node, Collection) else (node,):
+            if isinstance(item, Literal) and isinstance(item.value, str):
+                yield item
+
+
+def _below(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Index(operand, index):
+            return (operand, index)
+        case Call(_, parts) | Collection(parts):
+            return tuple(parts)
+        case Loop(_, over, _, body):
+            return (over, *body)
+    return ()
 
 
 class _Mentions:

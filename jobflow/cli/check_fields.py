@@ -29,6 +29,7 @@ _TYPES = {
     "integer,string": "a whole number or a string",
     "date-time": "a time such as 2024-01-31T12:00:00Z",
 }
+YAML_TRUTHS = {"true": "on, yes and y", "false": "off, no and n"}  # YAML 1.1, which kubectl reads
 _WRONG_TYPE = re.compile(r'must be of type (\S+): "(.*)"$', re.DOTALL)
 _NOT_SUPPORTED = re.compile(r"Unsupported value: (.*): supported values: (.*)$", re.DOTALL)
 _INVALID = re.compile(r"Invalid value: (.*): \S+ in body (.*)$", re.DOTALL)
@@ -74,6 +75,8 @@ def _in_metadata(path: str) -> str:
 def _unknown_field(document: Document, path: str, known: list[str]) -> Finding:
     name = path.rpartition(".")[2]
     message = f'there is no field "{name}" here, so it would be dropped{suggestion(name, known)}'
+    if name in YAML_TRUTHS:
+        message += f"; YAML reads {YAML_TRUTHS[name]} without quotes as {name}"
     return document.finding(Severity.WARNING, path, message)
 
 

@@ -239,7 +239,7 @@ W = "spec.flows[2].when[0]"
         ),
         (
             "a step it does not wait for, in an expression",
-            {"cel": "steps.b.phase == 'Failed' && steps.c.phase == 'x'"},
+            {"cel": "steps.b.phase == 'Failed' && steps.c.phase == 'Running'"},
             [
                 f"{W}.cel: steps['b']: step c does not wait for b; add b to its dependsOn.targets",
                 f"{W}.cel: steps['c']: a step cannot use its own outputs",

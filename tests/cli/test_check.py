@@ -154,6 +154,11 @@ FIELDS = {
         "    spec: {flows: [], tasks: []}\n",
         '4:19: warning: spec.tasks: there is no field "tasks" here, so it would be dropped',
     ),
+    "a word that YAML takes for true": (
+        "    spec: {on: 1, flows: []}\n",
+        '4:8: warning: spec.true: there is no field "true" here, so it would be dropped; '
+        "YAML reads on, yes and y without quotes as true",
+    ),
     "a field beside spec": (
         "    spce: {}\n",
         '4:1: warning: spce: there is no field "spce" here, so it would be dropped; did you mean "spec"?',
