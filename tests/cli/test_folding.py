@@ -22,7 +22,7 @@ def test_the_rows_fit_and_each_has_one_phase(steps, height):
     assert all(step.phase is row.phase for row in found for step in row.steps)
 
 
-@given(STEPS, st.integers(6, 40))
+@given(STEPS, st.integers(len(StepPhase), 40))
 def test_with_a_row_for_each_phase_no_step_is_lost_or_shown_twice(steps, height):
     shown = [step.name for row in rows(steps, height) for step in row.steps]
 
